@@ -1,0 +1,17 @@
+"""The errors that a user can cause, each with a message that says what to do."""
+
+
+class MechlearnError(Exception):
+    """Base of all errors raised on purpose; the command line prints it without a traceback."""
+
+    exit_status = 1
+
+
+class InputError(MechlearnError):
+    """What was given cannot be used: a file, an option, an array (exit status 2)."""
+
+    exit_status = 2
+
+
+class WorkError(MechlearnError):
+    """The work itself failed: a calculation did not converge, a disk filled (exit status 1)."""
