@@ -1,1 +1,18 @@
-"""descriptors."""
+"""Descriptors of atomic environments, each with its pullback to forces."""
+
+from mechlearn.descriptors.bispectrum import (
+    Bispectrum,
+    DescriptorJacobian,
+    PreparedBispectrum,
+    available_threads,
+)
+from mechlearn.descriptors.descriptor import Descriptor, Pullback
+
+__all__ = [
+    "Bispectrum",
+    "Descriptor",
+    "DescriptorJacobian",
+    "PreparedBispectrum",
+    "Pullback",
+    "available_threads",
+]

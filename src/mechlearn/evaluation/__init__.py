@@ -1,1 +1,36 @@
-"""evaluation."""
+"""Measuring: errors with intervals, scorecards, transfer between data sets, diversity of data sets."""
+
+from mechlearn.evaluation.diversity import (
+    Diversity,
+    Moments,
+    PrincipalComponents,
+    principal_components,
+    structure_entropy,
+    zca_comparison,
+)
+from mechlearn.evaluation.regression import RegressionErrors, regression_errors
+from mechlearn.evaluation.resampling import Interval, bootstrap_interval, bootstrap_intervals
+from mechlearn.evaluation.scorecard import GroupRow, Metric, Scorecard, regression_scorecard
+from mechlearn.evaluation.transfer import GroupHoldout, TransferCell, TransferMatrix, group_holdout
+
+__all__ = [
+    "Diversity",
+    "GroupHoldout",
+    "GroupRow",
+    "Interval",
+    "Metric",
+    "Moments",
+    "PrincipalComponents",
+    "RegressionErrors",
+    "Scorecard",
+    "TransferCell",
+    "TransferMatrix",
+    "bootstrap_interval",
+    "bootstrap_intervals",
+    "group_holdout",
+    "principal_components",
+    "regression_errors",
+    "regression_scorecard",
+    "structure_entropy",
+    "zca_comparison",
+]

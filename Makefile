@@ -1,0 +1,55 @@
+# Every target works on a fresh clone: it makes .venv and installs the pinned packages first, without root rights.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+OUT    ?= demo-output
+
+# Two test processes: more gain nothing on the two cores that a public runner has.
+PYTEST_WORKERS ?= 2
+
+# The real DFT set is not part of the repository; where a copy lies beside the checkout, the tests use it.
+ifndef MECHLEARN_DATA
+ifneq ($(wildcard ../shared/data),)
+export MECHLEARN_DATA := $(abspath ../shared/data)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs clean
+
+help:  ## what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## the main job on a small scale: data, potentials, transfer matrix, report (minutes)
+	$(BIN)/mechlearn study run transferability --preset quick --out $(OUT)
+
+test: $(STAMP)  ## the tests and the examples in the docstrings
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## rewrite the files in the house's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## speed and accuracy of the hot paths
+	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+docs: $(STAMP)  ## the reference of every module, in docs/_build
+	$(BIN)/pdoc --docformat numpy --output-directory docs/_build mechlearn
+	@echo "open docs/_build/index.html"
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

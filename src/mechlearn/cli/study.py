@@ -1,0 +1,134 @@
+"""``mechlearn study``: questions answered end to end, each by one command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mechlearn.cli.output import (
+    JsonOption,
+    SchedulerOption,
+    WorkersOption,
+    available_workers,
+    existing,
+    say,
+    show,
+    show_json,
+)
+
+app = typer.Typer(help="Questions answered end to end, from data to a report.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: mechlearn study list")
+def list_studies(as_json: JsonOption = False) -> None:
+    """Show the studies there are: name, question, presets and what they cost."""
+    from mechlearn.studies import all_studies
+
+    studies = list(all_studies())
+    if as_json:
+        show_json({"studies": [_entry(study) for study in studies]})
+        return
+    for study in studies:
+        show(f"{study.name}: {study.question}")
+        for name, preset in study.presets.items():
+            show(f"    --preset {name:<8} {preset.cost}")
+
+
+@app.command("run", epilog="Example: mechlearn study run transferability --preset quick --out demo-output")
+def run_study(
+    name: Annotated[str, typer.Argument(help="The study; see `mechlearn study list`.")],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Named settings; the study's cheapest where left out.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file whose keys go over the preset's, such as a run's config.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder of results; NAME-output where left out.", show_default=False),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="All that is random follows from it.", show_default=False)
+    ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    expert: Annotated[
+        Path | None,
+        typer.Option(
+            help="A data set of your own, in any readable format, for the built-in one.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved settings and what they cost; do nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study, or go on with one: what is done in the folder is not done again."""
+    from mechlearn import studies
+
+    study = studies.find_study(name)
+    options: dict[str, Any] = {}
+    if seed is not None:
+        options["seed"] = seed
+    if expert is not None:
+        options["expert"] = str(existing(expert, "reading the expert set"))
+    settings = study.configure(preset, config, options)
+    cost = study.preset(preset).cost + (", changed by the settings given" if config else "")
+    if dry_run:
+        _show_settings(settings, cost, as_json=as_json)
+        return
+    folder = out or Path(f"{name}-output")
+    say(f"study {name}: {cost}; results in {folder}")
+    with _log_on_stderr():
+        results = studies.run_study(
+            study, settings, folder, workers=available_workers(workers), scheduler=scheduler
+        )
+    if as_json:
+        show_json(results)
+    else:
+        _show_results(study.summarise(results), folder)
+
+
+def _entry(study: Any) -> dict[str, Any]:
+    presets = {name: preset.cost for name, preset in study.presets.items()}
+    return {"name": study.name, "question": study.question, "presets": presets}
+
+
+def _show_settings(settings: Any, cost: str, *, as_json: bool) -> None:
+    say(f"it would cost: {cost}")
+    if as_json:
+        show_json(settings.model_dump(mode="json"))
+    else:
+        show(settings.to_toml().rstrip())
+
+
+def _show_results(summary: str, folder: Path) -> None:
+    if summary:
+        show(summary)
+    for file, what in (("report.html", "report"), ("results.json", "every figure"), ("models", "potentials")):
+        if (folder / file).exists():
+            show(f"{what + ':':<14}{folder / file}")
+
+
+@contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """What a study logs, as it happens, for the person who waits."""
+    package = logging.getLogger("mechlearn")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    package.addHandler(handler)
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)

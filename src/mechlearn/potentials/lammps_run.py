@@ -1,0 +1,211 @@
+"""LAMMPS sessions in which any potential acts: by its own pair style, or by Python through ``fix external``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms, units
+from ase.data import atomic_masses, atomic_numbers
+from jaxtyping import Float, Int
+
+from mechlearn.engines.lammps import lammps_cell, lammps_session
+from mechlearn.errors import InputError, MechlearnError, WorkError
+from mechlearn.interactions import Potential
+from mechlearn.potentials.calculator import require_known_elements
+from mechlearn.potentials.lammps_files import pair_commands, write_lammps
+from mechlearn.potentials.snap import SnapPotential
+from mechlearn.structures import StructureBatch
+
+if TYPE_CHECKING:
+    from lammps import lammps
+
+#: The name of the ``fix external`` through which a Python potential acts.
+FIX = "potential"
+
+
+@contextmanager
+def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None = None) -> Iterator[lammps]:
+    """Open LAMMPS with a structure in which a potential acts: the way to run networks with the stock wheel.
+
+    Units are ``metal``.  The cell is turned into LAMMPS's orientation (a along x, b in the xy plane); any
+    triclinic cell will do and it may change during the run.  Forces, energy and virial of a Python potential reach LAMMPS by
+    ``fix external``, so that ``pe``, ``etotal`` and ``press`` and every fix and minimiser work; one process only.
+
+    Parameters
+    ----------
+    structure
+        Its velocities, where it has momenta, go along.  Atom ``i`` has the LAMMPS id ``i + 1``; types are the
+        potential's elements in their order.
+    native
+        True: by LAMMPS's own pair style (SNAP); False: by ``fix external``; None: natively where LAMMPS can.
+
+    Yields
+    ------
+    lammps.lammps
+        Ready for ``fix``, ``run``, ``minimize``.
+
+    Raises
+    ------
+    InputError
+        An element is unknown, the cell is singular, or ``native`` is asked of a potential that LAMMPS does not have.
+    MechlearnError
+        The error that the potential raised during a run, when the block is left; the run stops at it.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from mechlearn.engines.lammps import potential_file
+    >>> from mechlearn.potentials.lammps_files import read_snap
+    >>> potential = read_snap(potential_file("W_2940_2017_2.snap"))
+    >>> with lammps_with(potential, bulk("W", cubic=True), native=False) as lmp:
+    ...     lmp.command("run 0")
+    ...     energy = lmp.get_thermo("pe")
+    >>> round(energy, 2)
+    -22.14
+    """
+    can = isinstance(potential, SnapPotential)
+    if native and not can:
+        raise InputError(f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out")
+    require_known_elements(potential.elements, structure.get_chemical_symbols(), "opening LAMMPS")
+    elements = potential.elements or tuple(dict.fromkeys(structure.get_chemical_symbols()))
+    with lammps_session() as lmp:
+        _place(lmp, structure, elements)
+        if can and native is not False:
+            _act_natively(lmp, potential)
+            yield lmp
+            return
+        external = _External(lmp, potential, _batch_of(structure))
+        external.connect()
+        try:
+            yield lmp
+        except Exception:
+            external.raise_failure()
+            raise
+        external.raise_failure()
+
+
+def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
+    """The structure as LAMMPS has it now, in LAMMPS's orientation, atoms in their first order, with velocities."""
+    count = len(structure)
+    now = structure.copy()
+    now.calc = None
+    now.set_constraint()
+    now.set_cell(_cell_of(lmp))
+    now.positions = np.array(lmp.gather_atoms("x", 1, 3), dtype=np.float64).reshape(count, 3)
+    velocities = np.array(lmp.gather_atoms("v", 1, 3), dtype=np.float64).reshape(count, 3)
+    now.set_velocities(velocities / (1000.0 * units.fs))
+    return now
+
+
+def _batch_of(structure: Atoms) -> StructureBatch:
+    """The bare structure as a batch of one."""
+    bare = Atoms(numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.pbc)
+    return StructureBatch.from_atoms([bare])
+
+
+def _place(lmp: lammps, structure: Atoms, elements: tuple[str, ...]) -> None:
+    """Make the box and the atoms.  Fractional coordinates carry them from one orientation into the other."""
+    batch = _batch_of(structure)
+    cell = batch.cells[0]
+    box, _ = lammps_cell(cell)
+    if not structure.pbc.all() and np.abs(box - np.diag(np.diag(box))).max() > 1e-12:
+        raise InputError("opening LAMMPS: a cell that is not orthogonal has to be periodic along all three vectors")
+    turn = np.linalg.solve(cell, box)
+    lx, ly, lz = np.diag(box)
+    for command in (
+        "units metal",
+        "atom_style atomic",
+        "atom_modify map array",
+        "boundary " + " ".join("p" if periodic else "s" for periodic in structure.pbc),
+        "box tilt large",
+        f"region cell prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {box[1, 0]!r} {box[2, 0]!r} {box[2, 1]!r} units box",
+        f"create_box {len(elements)} cell",
+        *(f"mass {index} {atomic_masses[atomic_numbers[name]]}" for index, name in enumerate(elements, start=1)),
+    ):
+        lmp.command(command.replace("np.float64(", "").replace(")", ""))
+    count = len(structure)
+    types = [elements.index(symbol) + 1 for symbol in structure.get_chemical_symbols()]
+    velocities = structure.get_velocities() * (1000.0 * units.fs) @ turn
+    made = lmp.create_atoms(
+        count, list(range(1, count + 1)), types, (batch.positions @ turn).ravel().tolist(), velocities.ravel().tolist()
+    )
+    if made != count:
+        raise WorkError(f"opening LAMMPS: it took {made} of {count} atoms; check the positions")
+
+
+def _act_natively(lmp: lammps, potential: SnapPotential) -> None:
+    """Give LAMMPS the potential as files, which it reads at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_lammps(potential, folder, "potential")
+        for command in pair_commands(potential, f'"{files.coefficients}"', f'"{files.parameters}"'):
+            lmp.command(command)
+
+
+def _cell_of(lmp: lammps) -> Float[np.ndarray, "3 3"]:
+    """The box of LAMMPS, lattice vectors as rows."""
+    low, high, xy, yz, xz, _, _ = lmp.extract_box()
+    return np.array([[high[0] - low[0], 0.0, 0.0], [xy, high[1] - low[1], 0.0], [xz, yz, high[2] - low[2]]])
+
+
+@dataclass(eq=False)
+class _External:
+    """A Python potential behind ``fix external``: LAMMPS calls it once a step.
+
+    ctypes swallows what a callback raises, so the first error is kept, LAMMPS is told to stop, and the error is raised
+    when the session's block is left.
+    """
+
+    lmp: lammps
+    potential: Potential
+    batch: StructureBatch
+    failure: BaseException | None = field(default=None)
+
+    def connect(self) -> None:
+        """Set LAMMPS up to call the potential."""
+        for command in ("pair_style none", f"fix {FIX} all external pf/callback 1 1"):
+            self.lmp.command(command)
+        self.lmp.set_fix_external_callback(FIX, self._forces, None)
+
+    def raise_failure(self) -> None:
+        """Raise what the potential raised."""
+        if isinstance(self.failure, (MechlearnError, KeyboardInterrupt)):
+            raise self.failure
+        if self.failure is not None:
+            raise WorkError(f"evaluating the potential in LAMMPS: {self.failure}") from self.failure
+
+    def _forces(
+        self,
+        _caller: object,
+        _step: int,
+        _count: int,
+        tag: Int[np.ndarray, " atoms"],
+        x: Float[np.ndarray, "atoms 3"],
+        f: Float[np.ndarray, "atoms 3"],
+    ) -> None:
+        """Evaluate the potential at LAMMPS's positions; sums the virial −σV in the order xx yy zz xy xz yz."""
+        f[:] = 0.0
+        if self.failure is not None:
+            return
+        try:
+            order = tag.ravel() - 1
+            if len(order) != self.batch.atoms:
+                raise WorkError(f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process")
+            if not np.isfinite(x).all():
+                raise WorkError("a position is no longer finite; the run is unstable, use a shorter timestep")
+            positions = np.empty_like(self.batch.positions)
+            positions[order] = x
+            batch = replace(self.batch, positions=positions, cells=_cell_of(self.lmp)[None])
+            evaluation = self.potential.evaluate(batch)
+            f[:] = evaluation.forces[order]
+            self.lmp.fix_external_set_energy_global(FIX, float(evaluation.energies[0]))
+            virial = -evaluation.stresses[0] * batch.volumes[0]
+            self.lmp.fix_external_set_virial_global(FIX, virial[[0, 1, 2, 5, 4, 3]].tolist())
+        except BaseException as error:
+            self.failure = error
+            self.lmp.force_timeout()

@@ -1,0 +1,94 @@
+"""Neighbours within a cutoff, for every atom of a batch at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mechlearn.errors import InputError
+from mechlearn.structures.batch import StructureBatch
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourPairs:
+    """All ordered pairs (i, j) closer than a cutoff, periodic images included.
+
+    Attributes
+    ----------
+    starts : (atoms + 1,)
+        The pairs of atom ``i`` are the entries ``starts[i]:starts[i + 1]``.
+    second : (pairs,)
+        The index of the neighbour within the batch.
+    vectors : (pairs, 3)
+        From the atom to its neighbour's image, Å.
+    distances : (pairs,)
+        Å.
+    """
+
+    starts: Int[np.ndarray, " atoms_and_one"]
+    second: Int[np.ndarray, " pairs"]
+    vectors: Float[np.ndarray, "pairs 3"]
+    distances: Float[np.ndarray, " pairs"]
+
+    @cached_property
+    def first(self) -> Int[np.ndarray, " pairs"]:
+        """The index of the central atom within the batch."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+
+def neighbour_pairs(batch: StructureBatch, cutoff: float) -> NeighbourPairs:
+    """Find all ordered pairs of atoms closer than ``cutoff``.
+
+    Any cell will do: tiny, sheared, or smaller than the cutoff.  The cost is linear in the number of atoms.
+
+    Parameters
+    ----------
+    batch : StructureBatch
+        The structures; directions that are not periodic have no images.
+    cutoff : float
+        Å, above zero.
+
+    Raises
+    ------
+    InputError
+        If the cutoff is not a positive finite number, or a cell is singular.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> pairs = neighbour_pairs(StructureBatch.from_atoms([bulk("W", a=3.18)]), cutoff=3.3)
+    >>> len(pairs.second)  # 8 nearest and 6 next-nearest images of the one atom
+    14
+    """
+    from mechlearn.structures.neighbour_kernels import neighbour_lists
+
+    if not (np.isfinite(cutoff) and cutoff > 0):
+        raise InputError(f"searching neighbours: the cutoff is {cutoff} Å; give a positive number")
+    check_cells(batch)
+    return NeighbourPairs(
+        *neighbour_lists(batch.positions, batch.cells, batch.offsets, batch.periodic, float(cutoff))
+    )
+
+
+def check_cells(batch: StructureBatch) -> None:
+    """Raise :class:`InputError` if a cell has no volume or a position is not finite."""
+    if len(batch) == 0:
+        return
+    lengths = np.linalg.norm(batch.cells, axis=2).prod(axis=1)
+    with np.errstate(invalid="ignore"):
+        singular = ~(batch.volumes > 1e-9 * np.maximum(lengths, 1e-300))
+    if singular.any():
+        index = int(np.argmax(singular))
+        raise InputError(
+            f"searching neighbours: the cell of structure {index} ({batch.names[index] or 'unnamed'}) has no volume: "
+            f"{batch.cells[index].tolist()}; give three independent lattice vectors"
+        )
+    if not np.isfinite(batch.positions).all():
+        atom = int(np.argmax(~np.isfinite(batch.positions).all(axis=1)))
+        raise InputError(
+            f"searching neighbours: the position of atom {atom} is {batch.positions[atom].tolist()}; "
+            "give finite numbers"
+        )
