@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: thin, it parses, calls and prints."""

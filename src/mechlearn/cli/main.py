@@ -34,11 +34,12 @@ USER_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirect
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and stop."""
+def show_version(wanted: bool) -> bool:
+    """Print the version and stop, if that is wanted."""
     if wanted:
         typer.echo(f"mechlearn {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

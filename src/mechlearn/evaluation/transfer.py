@@ -7,7 +7,7 @@ errors √(e²).  A hold-out of whole groups asks the same of one set: what a ra
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -40,8 +40,8 @@ class TransferCell:
     rmse : Metric
         With its interval.
     ratio : Metric
-        The RMSE over that of the model trained on the tested set itself, from the same structures where both were
-        tested on the same; NaN where there is no such model.
+        The RMSE over that of the model trained on the tested set itself, both on the same structures;
+        NaN where there is no such model.
     median, worst_percent, largest : float
         The root squared error that half of the values stay below, that 99% do, and that all do.
     histogram : (bins,)
@@ -129,8 +129,8 @@ class TransferMatrix:
         title
             The model.
         errors
-            For each pair (trained on, tested on), prediction − reference of every tested value; all pairs of one
-            tested set in the same order, so that ratios are taken structure by structure.
+            For each pair (trained on, tested on), prediction − reference of every tested value; all pairs of
+            one tested set in the same order, so that ratios are taken structure by structure.
         rng
             For the bootstrap.
         unit
@@ -184,14 +184,14 @@ class TransferMatrix:
     def _sentence(self, cell: TransferCell) -> str:
         home = self[cell.tested_on, cell.tested_on]
         return (
-            f"Trained on {cell.trained_on} and tested on {cell.tested_on}, {self.title} {_times_worse(cell.ratio)} "
-            f"the same model trained on {cell.tested_on} (RMSE {significant(cell.rmse.value)} against "
-            f"{significant(home.rmse.value)} {self.unit})."
+            f"Trained on {cell.trained_on} and tested on {cell.tested_on}, {self.title} "
+            f"{_times_worse(cell.ratio)} the same model trained on {cell.tested_on} "
+            f"(RMSE {significant(cell.rmse.value)} against {significant(home.rmse.value)} {self.unit})."
         )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows, as text."""
-        header = ["trained on → tested on", f"RMSE ({self.unit})", "95% interval", "× home model"]
+        header = ["trained on → tested on", f"RMSE ({self.unit})", "interval", "× home model"]
         header += ["half below", "99% below", "largest", "values"]
         rows = []
         for cell in self.cells:
@@ -259,15 +259,12 @@ class GroupHoldout:
 
     def sentence(self) -> str:
         """What it says in plain words."""
-        unit = self.random.unit
+        flattered = self.ratio.value > 1.5
+        verdict = "alone flatters it" if flattered else "is a fair measure here"
         return (
-            f"On groups of which it saw nothing in training, {self.title} {_times_worse(self.ratio)} on structures held "
-            f"out at random (RMSE {significant(self.groups.value)} against {significant(self.random.value)} {unit}): "
-            + (
-                "a random hold-out alone flatters it."
-                if self.ratio.value > 1.5
-                else "a random hold-out is a fair measure here."
-            )
+            f"On groups of which it saw nothing in training, {self.title} {_times_worse(self.ratio)} on "
+            f"structures held out at random (RMSE {significant(self.groups.value)} against "
+            f"{significant(self.random.value)} {self.random.unit}): a random hold-out {verdict}."
         )
 
     def __str__(self) -> str:
@@ -321,7 +318,7 @@ def group_holdout(
     title
         The model.
     random_errors, group_errors
-        Signed errors, in ``unit``; for the second, each value predicted by a model that saw nothing of its group.
+        Signed errors, in ``unit``; for the second, each predicted by a model that saw nothing of its group.
     group_of_value
         The held-out group of each of ``group_errors``.
     rng
@@ -408,7 +405,7 @@ def _squares(errors: Float[np.ndarray, " values"]) -> Float[np.ndarray, "values 
 
 
 def _rmse(totals: Float[np.ndarray, "draws 2"]) -> Float[np.ndarray, " draws"]:
-    return np.sqrt(totals[:, 1] / totals[:, 0])
+    return np.asarray(np.sqrt(totals[:, 1] / totals[:, 0]))
 
 
 def _ratio(totals: Float[np.ndarray, "draws 2"]) -> Float[np.ndarray, " draws"]:
@@ -443,8 +440,8 @@ def _times_worse(ratio: Metric) -> str:
 def _check(
     title: str,
     errors: Mapping[tuple[str, str], Float[np.ndarray, " _"]],
-    trained_on: Sequence[Hashable],
-    tested_on: Sequence[Hashable],
+    trained_on: Sequence[str],
+    tested_on: Sequence[str],
 ) -> None:
     """Every pair is there, finite, and as long as the others of its tested set."""
     if not errors:
@@ -452,11 +449,11 @@ def _check(
     for tested in tested_on:
         lengths = set()
         for trained in trained_on:
-            values = errors.get((trained, tested))  # type: ignore[call-overload]
+            values = errors.get((trained, tested))
             if values is None:
                 raise InputError(
-                    f"transfer matrix of {title}: nothing was trained on {trained!r} and tested on {tested!r}; "
-                    "give the errors of every pair"
+                    f"transfer matrix of {title}: nothing was trained on {trained!r} and tested on "
+                    f"{tested!r}; give the errors of every pair"
                 )
             _check_errors(f"{title}, trained on {trained!r} and tested on {tested!r}", values)
             lengths.add(len(values))

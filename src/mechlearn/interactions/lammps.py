@@ -7,23 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 from jaxtyping import Bool, Float, Int
 
-from mechlearn.engines.lammps import lammps_cell, lammps_errors, open_lammps
+from mechlearn.engines.lammps import Lammps, lammps_cell, lammps_errors, open_lammps
 from mechlearn.errors import InputError, WorkError
 from mechlearn.interactions.checks import check_geometry, species_indices, structure_name
 from mechlearn.interactions.lammps_files import read_interaction
 from mechlearn.interactions.potential import Evaluation
 from mechlearn.structures import StructureBatch
 
-if TYPE_CHECKING:
-    from lammps import lammps as Lammps  # noqa: N812
-
-_VIRIAL = ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")
 _MARGIN = 1.0
 
 # Every box starts triclinic, so that any later one may be. No skin: each list of neighbours is used once.
@@ -195,15 +191,16 @@ class _Engine:
         with lammps_errors(doing):
             self._replace_atoms(placed, box, types, boundary, doing)
             self._session.command("run 0 post no")
-            thermo = self._session.last_thermo()
+            # LAMMPS's ``last_thermo`` goes by the time step and would give the numbers of the first structure.
+            energy = self._session.numpy.extract_compute("thermo_pe", 0, 0)
+            pressure = self._session.numpy.extract_compute("thermo_press", 0, 1) / self._pressure_unit
         order = np.argsort(self._array("id")[: len(types)])
         forces = self._array("f")[order] @ rotation.T
         energies = self._session.numpy.extract_compute("atomic_energy", 1, 1)[order]
-        pressure = np.array([thermo[component] for component in _VIRIAL]) / self._pressure_unit
         true_volume = abs(np.linalg.det(cell))
         with np.errstate(divide="ignore", invalid="ignore"):
             stress = -pressure * (np.prod(np.diagonal(box)) / true_volume)
-        return thermo["PotEng"], forces, _turned_back(stress, rotation), energies
+        return float(energy), forces, _turned_back(stress, rotation), energies
 
     def _replace_atoms(
         self,

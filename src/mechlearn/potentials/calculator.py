@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from mechlearn.errors import InputError
 from mechlearn.interactions import Potential
+from mechlearn.interactions.checks import species_indices
 from mechlearn.structures import StructureBatch
 
 
@@ -38,25 +38,11 @@ def calculator(potential: Potential) -> Calculator:
     return PotentialCalculator(potential)
 
 
-def require_known_elements(known: Sequence[str], present: Iterable[str], doing: str) -> None:
-    """Refuse elements that a potential does not know; no ``known`` elements mean that it takes any.
-
-    Raises
-    ------
-    InputError
-        Names the unknown elements and the known ones.
-
-    Examples
-    --------
-    >>> require_known_elements(("W", "Be"), ["W", "He"], "evaluating")
-    Traceback (most recent call last):
-    mechlearn.errors.InputError: evaluating: the potential does not know He, only W, Be; use one fitted to it
-    """
-    unknown = [element for element in dict.fromkeys(present) if known and element not in known]
-    if unknown:
-        raise InputError(
-            f"{doing}: the potential does not know {', '.join(unknown)}, only {', '.join(known)}; use one fitted to it"
-        )
+def bare_batch(atoms: Atoms) -> StructureBatch:
+    """One structure as a batch, without asking its calculator for labels."""
+    return StructureBatch.from_atoms(
+        [Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)]
+    )
 
 
 class PotentialCalculator(Calculator):  # type: ignore[misc]  # ASE has no types; its calculators are made by inheriting
@@ -76,9 +62,10 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
     ) -> None:
         """Evaluate the potential on the structure; ASE calls this."""
         super().calculate(atoms, properties, system_changes)
-        require_known_elements(self.potential.elements, self.atoms.get_chemical_symbols(), "calculating an energy")
-        bare = Atoms(numbers=self.atoms.numbers, positions=self.atoms.positions, cell=self.atoms.cell, pbc=self.atoms.pbc)
-        evaluation = self.potential.evaluate(StructureBatch.from_atoms([bare]))
+        batch = bare_batch(self.atoms)
+        if self.potential.elements:
+            species_indices(batch, self.potential.elements, type(self.potential).__name__)
+        evaluation = self.potential.evaluate(batch)
         energy = float(evaluation.energies[0])
         self.results = {"energy": energy, "free_energy": energy, "forces": evaluation.forces}
         if self.atoms.pbc.all() and np.isfinite(evaluation.stresses).all():

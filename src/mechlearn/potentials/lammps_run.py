@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
+from ase.geometry import complete_cell
 from jaxtyping import Float, Int
 
 from mechlearn.engines.lammps import lammps_cell, lammps_session
 from mechlearn.errors import InputError, MechlearnError, WorkError
 from mechlearn.interactions import Potential
-from mechlearn.potentials.calculator import require_known_elements
+from mechlearn.interactions.checks import check_geometry, species_indices
+from mechlearn.interactions.lammps import LammpsPotential, enclosing_cell
+from mechlearn.potentials.calculator import bare_batch
 from mechlearn.potentials.lammps_files import pair_commands, write_lammps
 from mechlearn.potentials.snap import SnapPotential
 from mechlearn.structures import StructureBatch
@@ -28,13 +31,16 @@ if TYPE_CHECKING:
 #: The name of the ``fix external`` through which a Python potential acts.
 FIX = "potential"
 
+#: ASE's velocities, in Å over its own unit of time, times this are in Å/ps.
+_PER_PICOSECOND = 1000.0 * units.fs
+
 
 @contextmanager
 def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None = None) -> Iterator[lammps]:
     """Open LAMMPS with a structure in which a potential acts: the way to run networks with the stock wheel.
 
-    Units are ``metal``.  The cell is turned into LAMMPS's orientation (a along x, b in the xy plane); any
-    triclinic cell will do and it may change during the run.  Forces, energy and virial of a Python potential reach LAMMPS by
+    Units are ``metal``.  The structure is turned into LAMMPS's orientation, as
+    :func:`mechlearn.engines.lammps.lammps_cell` has it; any triclinic cell will do and it may change during the run.  Forces, energy and virial of a Python potential reach LAMMPS by
     ``fix external``, so that ``pe``, ``etotal`` and ``press`` and every fix and minimiser work; one process only.
 
     Parameters
@@ -69,25 +75,26 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     >>> round(energy, 2)
     -22.14
     """
-    can = isinstance(potential, SnapPotential)
-    if native and not can:
+    has_style = isinstance(potential, SnapPotential | LammpsPotential)
+    if native and not has_style:
         raise InputError(f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out")
-    require_known_elements(potential.elements, structure.get_chemical_symbols(), "opening LAMMPS")
-    elements = potential.elements or tuple(dict.fromkeys(structure.get_chemical_symbols()))
+    batch = bare_batch(structure)
+    name = type(potential).__name__
+    check_geometry(batch, name)
+    elements = potential.elements or batch.elements
+    types = species_indices(batch, elements, name) + 1
     with lammps_session() as lmp:
-        _place(lmp, structure, elements)
-        if can and native is not False:
+        boundary = _place(lmp, structure, elements, types)
+        if has_style and native is not False:
             _act_natively(lmp, potential)
             yield lmp
             return
-        external = _External(lmp, potential, _batch_of(structure))
+        external = _External(lmp, potential, replace(batch, periodic=np.array([boundary])))
         external.connect()
         try:
             yield lmp
-        except Exception:
+        finally:
             external.raise_failure()
-            raise
-        external.raise_failure()
 
 
 def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
@@ -99,52 +106,50 @@ def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
     now.set_cell(_cell_of(lmp))
     now.positions = np.array(lmp.gather_atoms("x", 1, 3), dtype=np.float64).reshape(count, 3)
     velocities = np.array(lmp.gather_atoms("v", 1, 3), dtype=np.float64).reshape(count, 3)
-    now.set_velocities(velocities / (1000.0 * units.fs))
+    now.set_velocities(velocities / _PER_PICOSECOND)
     return now
 
 
-def _batch_of(structure: Atoms) -> StructureBatch:
-    """The bare structure as a batch of one."""
-    bare = Atoms(numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.pbc)
-    return StructureBatch.from_atoms([bare])
-
-
-def _place(lmp: lammps, structure: Atoms, elements: tuple[str, ...]) -> None:
-    """Make the box and the atoms.  Fractional coordinates carry them from one orientation into the other."""
-    batch = _batch_of(structure)
-    cell = batch.cells[0]
-    box, _ = lammps_cell(cell)
-    if not structure.pbc.all() and np.abs(box - np.diag(np.diag(box))).max() > 1e-12:
-        raise InputError("opening LAMMPS: a cell that is not orthogonal has to be periodic along all three vectors")
-    turn = np.linalg.solve(cell, box)
-    lx, ly, lz = np.diag(box)
+def _place(
+    lmp: lammps, structure: Atoms, elements: tuple[str, ...], types: Int[np.ndarray, " atoms"]
+) -> tuple[bool, bool, bool]:
+    """Make the box and the atoms, turned into LAMMPS's orientation; says along which vectors they repeat."""
+    cell, origin, boundary = complete_cell(structure.cell.array), np.zeros(3), (True, True, True)
+    if not structure.pbc.all():
+        cell, origin, boundary = enclosing_cell(cell, structure.pbc, structure.positions)
+    box, rotation = lammps_cell(cell)
+    lx, xy, ly, xz, yz, lz = (float(length) for length in box[np.tril_indices(3)])
     for command in (
         "units metal",
         "atom_style atomic",
         "atom_modify map array",
-        "boundary " + " ".join("p" if periodic else "s" for periodic in structure.pbc),
+        "boundary " + " ".join("p" if repeats else "s" for repeats in boundary),
         "box tilt large",
-        f"region cell prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {box[1, 0]!r} {box[2, 0]!r} {box[2, 1]!r} units box",
+        f"region cell prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r} units box",
         f"create_box {len(elements)} cell",
         *(f"mass {index} {atomic_masses[atomic_numbers[name]]}" for index, name in enumerate(elements, start=1)),
     ):
-        lmp.command(command.replace("np.float64(", "").replace(")", ""))
+        lmp.command(command)
     count = len(structure)
-    types = [elements.index(symbol) + 1 for symbol in structure.get_chemical_symbols()]
-    velocities = structure.get_velocities() * (1000.0 * units.fs) @ turn
+    positions = (structure.positions - origin) @ rotation
+    velocities = structure.get_velocities() * _PER_PICOSECOND @ rotation
     made = lmp.create_atoms(
-        count, list(range(1, count + 1)), types, (batch.positions @ turn).ravel().tolist(), velocities.ravel().tolist()
+        count, list(range(1, count + 1)), types.tolist(), positions.ravel().tolist(), velocities.ravel().tolist()
     )
     if made != count:
         raise WorkError(f"opening LAMMPS: it took {made} of {count} atoms; check the positions")
+    return boundary
 
 
-def _act_natively(lmp: lammps, potential: SnapPotential) -> None:
-    """Give LAMMPS the potential as files, which it reads at once."""
+def _act_natively(lmp: lammps, potential: SnapPotential | LammpsPotential) -> None:
+    """Give LAMMPS the potential's own pair style; files of coefficients are read at once."""
+    if isinstance(potential, LammpsPotential):
+        coefficients = [f"pair_coeff {arguments}" for arguments in potential.pair_coeff]
+        lmp.commands_list([*potential.preamble, f"pair_style {potential.pair_style}", *coefficients])
+        return
     with tempfile.TemporaryDirectory() as folder:
         files = write_lammps(potential, folder, "potential")
-        for command in pair_commands(potential, f'"{files.coefficients}"', f'"{files.parameters}"'):
-            lmp.command(command)
+        lmp.commands_list(pair_commands(potential, f'"{files.coefficients}"', f'"{files.parameters}"'))
 
 
 def _cell_of(lmp: lammps) -> Float[np.ndarray, "3 3"]:

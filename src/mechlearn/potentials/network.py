@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
+from mechlearn.descriptors import Bispectrum, Descriptor, Pullback
 from mechlearn.errors import InputError
 from mechlearn.interactions.potential import Evaluation, Potential
 from mechlearn.learning import Perceptron, parameter_count
@@ -65,42 +66,6 @@ def architecture(name: str, features: int) -> tuple[int, ...]:
     return (features, *HIDDEN_WIDTHS[name], 1)
 
 
-class Pulled(Protocol):
-    """Forces and virials of a pullback."""
-
-    @property
-    def forces(self) -> Float[np.ndarray, "atoms 3"]:
-        """−Σ_i g_i·∂B_i/∂r, eV/Å."""
-        ...
-
-    @property
-    def virials(self) -> Float[np.ndarray, "structures 3 3"]:
-        """Σ r ⊗ f, eV."""
-        ...
-
-
-class Differentiable(Protocol):
-    """What a network needs of a descriptor."""
-
-    @property
-    def elements(self) -> tuple[str, ...]:
-        """The chemical symbols it knows."""
-        ...
-
-    @property
-    def features(self) -> int:
-        """The number D of descriptors of an atom."""
-        ...
-
-    def compute(self, batch: StructureBatch) -> Float[np.ndarray, "atoms features"]:
-        """The descriptors B_i."""
-        ...
-
-    def pullback(self, batch: StructureBatch, gradient: Float[np.ndarray, "atoms features"]) -> Any:
-        """Forces and virials (:class:`Pulled`) of an energy whose gradient with respect to B_i is given."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class NetworkPotential:
     """A potential whose atomic energies are perceptrons of standardised descriptors.
@@ -131,7 +96,7 @@ class NetworkPotential:
         The parts do not fit each other.
     """
 
-    descriptor: Differentiable
+    descriptor: Descriptor
     perceptrons: tuple[Perceptron, ...]
     mean: Float[np.ndarray, "elements features"]
     spread: Float[np.ndarray, "elements features"]
@@ -167,10 +132,10 @@ class NetworkPotential:
         InputError
             The batch holds an element that the potential does not know.
         """
-        atomic, gradient = self.energies_and_gradient(self.descriptor.compute(batch), self.element_indices(batch))
-        pulled = self.descriptor.pullback(batch, gradient)
-        energies, forces = _summed(atomic, batch), pulled.forces
-        stresses = _stresses(pulled.virials, batch)
+        element = self.element_indices(batch)
+        atomic, pulled = self._through_descriptor(batch, element)
+        energies = np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(np.float64)
+        forces, stresses = pulled.forces, pulled.stresses(batch.volumes)
         if self.reference is not None:
             added = self.reference.evaluate(batch)
             energies, forces, stresses = energies + added.energies, forces + added.forces, stresses + added.stresses
@@ -216,6 +181,15 @@ class NetworkPotential:
         widths = "-".join(map(str, self.perceptrons[0].widths))
         return f"NetworkPotential({'-'.join(self.elements)}, {widths}, {self.parameters} parameters)"
 
+    def _through_descriptor(self, batch: StructureBatch, element: np.ndarray) -> tuple[np.ndarray, Pullback]:
+        """Atomic energies and the pullback of their gradient, the neighbours found once where the descriptor lets one."""
+        if isinstance(self.descriptor, Bispectrum):
+            prepared = self.descriptor.prepare(batch)
+            atomic, gradient = self.energies_and_gradient(prepared.compute(), element)
+            return atomic, prepared.pullback(gradient)
+        atomic, gradient = self.energies_and_gradient(self.descriptor.compute(batch), element)
+        return atomic, self.descriptor.pullback(batch, gradient)
+
     def _of_element(self, index: int, D: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         spread = self.spread[index]
         energy, gradient = self.perceptrons[index].energy_and_gradient((D - self.mean[index]) / spread)
@@ -247,18 +221,6 @@ def element_indices(batch: StructureBatch, elements: tuple[str, ...]) -> Int[np.
             f"{', '.join(elements)}; leave those structures out or fit a potential with all elements"
         )
     return indices
-
-
-def _summed(atomic: Float[np.ndarray, " atoms"], batch: StructureBatch) -> Float[np.ndarray, " structures"]:
-    """The energy of each structure from those of its atoms."""
-    return np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(np.float64)
-
-
-def _stresses(virials: Float[np.ndarray, "structures 3 3"], batch: StructureBatch) -> Float[np.ndarray, "structures 6"]:
-    """Stress in ASE's sign, σ = −W/V with W = Σ r ⊗ f, in Voigt order, eV/Å³."""
-    symmetric = 0.5 * (virials + virials.transpose(0, 2, 1))
-    voigt = symmetric.reshape(-1, 9)[:, [0, 4, 8, 5, 2, 1]]
-    return -voigt / batch.volumes[:, None]
 
 
 __all__ = ["HIDDEN_WIDTHS", "NetworkPotential", "architecture", "element_indices", "parameter_count"]

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from mechlearn.descriptors import Descriptor
 from mechlearn.errors import InputError
 from mechlearn.interactions.potential import Potential
 from mechlearn.learning import Epoch, History, Perceptron, TrainingSettings
-from mechlearn.potentials.network import Differentiable, NetworkPotential, architecture, element_indices
+from mechlearn.potentials.network import NetworkPotential, architecture, element_indices
 from mechlearn.structures import StructureBatch
 
 #: A weight for every structure, or one a group by its name.
@@ -23,7 +24,7 @@ Weight = float | Mapping[str, float]
 def fit_network(
     train: StructureBatch,
     validation: StructureBatch,
-    descriptor: Differentiable,
+    descriptor: Descriptor,
     architecture_name: str,
     settings: TrainingSettings | None = None,
     *,
@@ -137,7 +138,7 @@ class FitData:
     """
 
     batch: StructureBatch
-    descriptor: Differentiable
+    descriptor: Descriptor
     inputs: Float[np.ndarray, "atoms features"]
     element: Int[np.ndarray, " atoms"]
     energies: Float[np.ndarray, " structures"]
@@ -159,7 +160,7 @@ class FitData:
 
 def prepare(
     batch: StructureBatch,
-    descriptor: Differentiable,
+    descriptor: Descriptor,
     reference: Potential | None,
     energy_weight: Weight,
     force_weight: Weight,
@@ -234,7 +235,7 @@ class Frame:
         return (data.inputs - self.mean[data.element]) / self.spread[data.element]
 
     def potential(
-        self, descriptor: Differentiable, perceptrons: tuple[Perceptron, ...], reference: Potential | None
+        self, descriptor: Descriptor, perceptrons: tuple[Perceptron, ...], reference: Potential | None
     ) -> NetworkPotential:
         """The potential of perceptrons that were trained in this frame."""
         return NetworkPotential(

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from mechlearn.descriptors import Bispectrum, Descriptor, Pullback
 from mechlearn.learning import Epoch, History, Perceptron, TrainingSettings
 from mechlearn.learning.modules import perceptron_module, perceptron_of
 from mechlearn.learning.training import train
-from mechlearn.potentials.network import Differentiable, Pulled
 from mechlearn.potentials.network_fit import FitData, Frame
 from mechlearn.structures import StructureBatch
 
@@ -25,7 +25,7 @@ _RIDGE = 1e-3
 class Jacobian(Protocol):
     """The derivatives ∂B_i/∂r_k of one batch, as the two products that a fit needs."""
 
-    def pullback(self, gradient: Float[np.ndarray, "atoms features"]) -> Pulled:
+    def pullback(self, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
         """Forces −Σ_i g_i·∂B_i/∂r_k."""
         ...
 
@@ -205,10 +205,10 @@ class MinibatchMaker:
             jacobian=self._jacobian(data.descriptor, batch) if np.any(force_weights > 0) else None,
         )
 
-    def _jacobian(self, descriptor: Differentiable, batch: StructureBatch) -> Jacobian:
-        if self.bytes_left > 0 and hasattr(descriptor, "jacobian"):
-            jacobian: Jacobian = descriptor.jacobian(batch)
-            self.bytes_left -= sum(value.nbytes for value in vars(jacobian).values() if isinstance(value, np.ndarray))
+    def _jacobian(self, descriptor: Descriptor, batch: StructureBatch) -> Jacobian:
+        if self.bytes_left > 0 and isinstance(descriptor, Bispectrum):
+            jacobian = descriptor.jacobian(batch)
+            self.bytes_left -= jacobian.bytes
             return jacobian
         return Recomputed(descriptor, batch)
 

@@ -9,13 +9,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk, make_supercell
 from ase.data import atomic_masses, atomic_numbers, reference_states
-from ase.neighborlist import neighbor_list
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
 from mechlearn.errors import InputError, WorkError
 from mechlearn.interactions import Potential
 from mechlearn.structures import StructureBatch
+from mechlearn.structures.neighbours import neighbour_pairs
 from mechlearn.units import ATOMIC_MASS, BOLTZMANN
 
 Lattice = Literal["bcc", "fcc", "hcp"]
@@ -281,4 +281,5 @@ def _measured_constant(element: str, lattice: str) -> float:
 
 def closest_pair(atoms: Atoms, cutoff: float) -> float:
     """The smallest distance between two atoms or an atom and its image, Å; the cutoff where none is below it."""
-    return float(neighbor_list("d", atoms, cutoff).min(initial=cutoff))
+    pairs = neighbour_pairs(StructureBatch.from_atoms([atoms]), cutoff)
+    return float(pairs.distances.min(initial=cutoff))

@@ -37,7 +37,7 @@ def dipole_displacement(
     In isotropic elasticity a screw dislocation moves the crystal by (b / 2π) arg(x − x₁), and a dipole's sum over all
     its images is closed with x + iy = ζ, L the cell's first (real) vector, τ the second over the first:
 
-        u = (b / 2π) Im ln [ θ₁(π (ζ − ζ₁)/L | τ) / θ₁(π (ζ − ζ₂)/L | τ) ] − (b / A) Im(ζ₂ − ζ₁) x.
+        u = (b / 2π) Im ln [ θ₁(π (ζ − ζ₁)/L | τ) / θ₁(π (ζ − ζ₂)/L | τ) ] + (b / A) Im(ζ₂ − ζ₁) x.
 
     The linear term takes the mean elastic strain away; what remains across the second cell vector,
     see :func:`dipole_tilt`, is the dipole's plastic strain.
@@ -62,7 +62,7 @@ def dipole_displacement(
     plus, minus = (theta(np.pi * (zeta - line) / length, second / length) for line in lines)
     area = length * second.imag
     angle = np.angle(plus) - np.angle(minus)
-    return burgers * (angle / (2 * np.pi) - (lines[1] - lines[0]).imag * zeta.real / area)
+    return burgers * (angle / (2 * np.pi) + (lines[1] - lines[0]).imag * zeta.real / area)
 
 
 def dipole_tilt(
@@ -71,7 +71,7 @@ def dipole_tilt(
     """What each cell vector gains along the line, Å: the plastic strain b ⊗ A / V of the cut between the cores."""
     separation = cores[1] - cores[0]
     area = cell[0, 0] * cell[1, 1]
-    return cell @ (np.array([-separation[1], separation[0]]) * burgers / area)
+    return cell @ (np.array([separation[1], -separation[0]]) * burgers / area)
 
 
 def core_sites(crystal: Crystal, cell: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:

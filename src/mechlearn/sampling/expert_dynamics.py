@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from jaxtyping import Float
 from scipy.optimize import minimize
 
 from mechlearn.errors import InputError, WorkError
 from mechlearn.interactions import Potential
-from mechlearn.sampling.expert_crystal import Crystal
+from mechlearn.sampling.expert_crystal import Crystal, closest_pair
 from mechlearn.structures import StructureBatch
+from mechlearn.structures.neighbours import neighbour_pairs
 from mechlearn.units import BOLTZMANN
 
 
@@ -45,13 +45,13 @@ class LangevinSettings:
     steps : int
         Number of time steps.
     timestep : float
-        ω δt; 0.1 is about 60 steps a vibration, 3 fs in tungsten.
+        ω δt; 0.15 is about 40 steps a vibration, 4 fs in tungsten.
     friction : float
         γ / ω.
     """
 
-    steps: int = 200
-    timestep: float = 0.1
+    steps: int = 100
+    timestep: float = 0.15
     friction: float = 0.2
 
     def __post_init__(self) -> None:
@@ -147,22 +147,21 @@ def pushed_apart(atoms: Atoms, distance: float) -> Atoms:
         If the atoms do not fit.
     """
     target = 1.01 * distance
-    moved = atoms.copy()
+    moved, batch = atoms.copy(), StructureBatch.from_atoms([atoms])
 
     def overlap(coordinates: Float[np.ndarray, " coordinates"]) -> tuple[float, Float[np.ndarray, " coordinates"]]:
-        moved.positions = coordinates.reshape(-1, 3)
-        first, lengths, vectors = neighbor_list("idD", moved, target)
-        depth = 1 - lengths / target
+        pairs = neighbour_pairs(replace(batch, positions=coordinates.reshape(-1, 3)), target)
+        depth = 1 - pairs.distances / target
         # Each pair is listed twice, once from either end: half the energy, and the whole gradient of one end.
-        pulls = (depth / np.maximum(lengths, 1e-9))[:, None] * vectors / target
+        pulls = (depth / np.maximum(pairs.distances, 1e-9))[:, None] * pairs.vectors / target
         gradient = np.zeros((len(moved), 3))
-        np.add.at(gradient, first, pulls)
+        np.add.at(gradient, pairs.first, pulls)
         return float(0.25 * depth @ depth), gradient.ravel()
 
     options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-9}
     settled = minimize(overlap, atoms.positions.ravel(), jac=True, method="L-BFGS-B", options=options)
     moved.positions = settled.x.reshape(-1, 3)
-    found = neighbor_list("d", moved, distance).min(initial=distance)
+    found = closest_pair(moved, distance)
     if found < 0.97 * distance:
         raise WorkError(
             f"pushing {len(atoms)} atoms apart: two are left {found:.2f} Å apart where {distance:.2f} Å was asked; "

@@ -17,7 +17,7 @@ from mechlearn.sampling.expert_perfect import named, random_strain, strained
 VACUUM: Final = 10.0
 
 #: How close atoms on either side of a stacking fault may be, over the nearest-neighbour distance.
-FAULT_DISTANCE: Final = 0.82
+FAULT_DISTANCE: Final = 0.85
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def stacking_fault(crystal: Crystal, plane: Plane, shift: Float[np.ndarray, "2"]
 
     The displacement tilts the third cell vector, c ← c + s₁ a + s₂ b, which leaves one fault in the cell, between
     its top and its image's bottom.  The fault opens along the normal, as relaxed ones do, until no bond across it is
-    shorter than 0.82 nearest-neighbour distances.
+    shorter than 0.85 nearest-neighbour distances.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def interstitial_kinds(crystal: Crystal) -> tuple[str, ...]:
 
 
 def ideal_interstitial(crystal: Crystal, kind: str) -> Atoms:
-    """A supercell with one atom more, its atoms pushed apart to 0.78 nearest-neighbour distances."""
+    """A supercell with one atom more, unrelaxed."""
     atoms = crystal.supercell()
     frame = crystal.conventional().cell.array
     if kind in DUMBBELLS[crystal.lattice]:
@@ -72,11 +72,16 @@ def ideal_interstitial(crystal: Crystal, kind: str) -> Atoms:
         added = atoms.positions[0] + np.array(SITES[crystal.lattice][kind]) @ frame
     atoms.append(crystal.element)
     atoms.positions[-1] = added
-    return pushed_apart(atoms, INTERSTITIAL_DISTANCE * crystal.nearest_neighbour)
+    return atoms
 
 
 def interstitial(crystal: Crystal, rng: np.random.Generator) -> Atoms:
-    """A supercell with one atom more: a dumbbell along ⟨100⟩, ⟨110⟩ or ⟨111⟩, octahedral or tetrahedral."""
+    """A supercell with one atom more: a dumbbell along ⟨100⟩, ⟨110⟩ or ⟨111⟩, octahedral or tetrahedral.
+
+    Its atoms are pushed apart to 0.78 nearest-neighbour distances after the rattle, which breaks the symmetry that
+    would hold a row of atoms jammed.
+    """
     kind = str(rng.choice(interstitial_kinds(crystal)))
     atoms, temperature = _disturbed(ideal_interstitial(crystal, kind), crystal, rng)
+    atoms = pushed_apart(atoms, INTERSTITIAL_DISTANCE * crystal.nearest_neighbour)
     return named(atoms, f"{kind} {temperature:.0f} K")

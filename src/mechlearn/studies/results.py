@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mechlearn.errors import InputError
+from mechlearn.learning import write_atomically
 
 
 def plain(value: Any) -> Any:
@@ -35,24 +35,10 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in results: {value!r}")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file whole or not at all: a kill leaves what was there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write results as JSON, atomically; the same results give the same bytes."""
-    write_atomically(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

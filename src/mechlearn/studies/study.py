@@ -14,9 +14,10 @@ from typing import Any, Generic
 
 from mechlearn import __version__
 from mechlearn.errors import InputError
+from mechlearn.learning import write_atomically
 from mechlearn.studies.configuration import Config, differences, override, read_toml, suggestion
 from mechlearn.studies.context import StudyContext, run_log
-from mechlearn.studies.results import plain, write_atomically, write_json
+from mechlearn.studies.results import plain, write_json
 
 logger = logging.getLogger("mechlearn.study")
 
@@ -188,4 +189,4 @@ def claim_folder(study: Study[Config], config: Config, out: Path) -> None:
         raise InputError(
             f"writing to {out}: it holds files that are not a study's; give a new or empty folder with --out"
         )
-    write_atomically(resolved, text)
+    write_atomically(resolved, text.encode())

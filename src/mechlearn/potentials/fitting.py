@@ -1,0 +1,302 @@
+"""Least squares for linear and quadratic SNAP, in memory that does not grow with the data.
+
+Rows  energy per atom × w_E,  each force component × w_F,  each stress component × w_S  against the labels less the
+reference.  The rows are folded part by part into the triangular factor R of a QR decomposition, which keeps the
+digits that normal equations lose; the fit is then a small problem in R, solved by singular values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+from mechlearn.descriptors import Bispectrum
+from mechlearn.errors import InputError
+from mechlearn.interactions.zbl import Zbl
+from mechlearn.potentials.snap import SnapPotential, column_count
+from mechlearn.structures import StructureBatch
+
+#: Atoms whose derivatives are held at once.
+_ATOMS_AT_ONCE = 1500
+
+
+@dataclass(frozen=True)
+class FitWeights:
+    """What a row counts: energy per atom (1/eV), force component (Å/eV), stress component (Å³/eV)."""
+
+    energy: float = 100.0
+    force: float = 1.0
+    stress: float = 0.0
+
+    def scaled(self, factor: float) -> FitWeights:
+        """All three times ``factor``."""
+        return FitWeights(self.energy * factor, self.force * factor, self.stress * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class SnapFit:
+    """A fitted potential and how the fit went.
+
+    Attributes
+    ----------
+    potential : SnapPotential
+        What was fitted.
+    rows : int
+        Equations.
+    rank, columns : int
+        How many directions of coefficient space the data determine, of how many.
+    condition : float
+        Largest over smallest singular value of the scaled problem, before the ridge.
+    residual : float
+        Root mean square of the weighted residuals.
+    """
+
+    potential: SnapPotential
+    rows: int
+    rank: int
+    columns: int
+    condition: float
+    residual: float
+
+
+@dataclass(eq=False)
+class _Triangle:
+    """R of the QR decomposition of all rows so far, the labels in its last column."""
+
+    columns: int
+    factor: Float[np.ndarray, "rows columns_and_one"] = field(init=False)
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        self.factor = np.zeros((0, self.columns + 1))
+
+    def add(self, rows: Float[np.ndarray, "rows columns_and_one"]) -> None:
+        """Fold more rows in."""
+        stacked = np.asfortranarray(np.concatenate([self.factor, rows]))
+        self.factor = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][: self.columns + 1]
+        self.rows += len(rows)
+
+
+def fit_snap(
+    source: StructureBatch | Iterable[StructureBatch],
+    descriptor: Bispectrum,
+    *,
+    quadratic: bool = False,
+    weights: FitWeights = FitWeights(),  # noqa: B008 - frozen
+    group_weights: Mapping[str, float] | None = None,
+    ridge: float = 0.0,
+    prior: SnapPotential | None = None,
+    reference: Zbl | None = None,
+) -> SnapFit:
+    """Fit linear or quadratic SNAP to energies, forces and stresses.
+
+    Parameters
+    ----------
+    source : StructureBatch, or several
+        Labelled structures; labels that are absent (NaN) give no rows.  ``StructureSet.batches()`` will do.
+    descriptor : Bispectrum
+        B.
+    quadratic : bool
+        Whether the quadratic term is fitted too.
+    weights : FitWeights
+        What energy, force and stress rows count.
+    group_weights : mapping, optional
+        A factor on all the weights of a group of structures, by its name; 1 for those not named, 0 leaves one out.
+    ridge : float
+        λ: minimises ‖A x - b‖² + λ n ‖S (x - x_prior)‖², S the root mean square of each column and n the rows, so
+        that λ is a pure number.
+    prior : SnapPotential, optional
+        The coefficients that the ridge draws towards; zero where it is not given.
+    reference : Zbl, optional
+        A pair potential that is taken off the labels and added to the prediction.
+
+    Returns
+    -------
+    SnapFit
+        The potential and the state of the fit.
+
+    Raises
+    ------
+    InputError
+        If there is no labelled structure, an element the descriptor does not know, or a group that does not occur.
+
+    Notes
+    -----
+    Directions whose singular value is below 1e-13 of the largest are left at the prior: they are what the data do
+    not determine.  An element's constant is determined by energies alone.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from dataclasses import replace
+    >>> images = StructureBatch.from_atoms([bulk("W", a=a) for a in (3.0, 3.1, 3.2, 3.3)])
+    >>> labelled = replace(images, energies=np.array([-8.7, -8.88, -8.9, -8.8]))
+    >>> fit = fit_snap(labelled, Bispectrum(twojmax=2), weights=FitWeights(force=0.0))
+    >>> bool(np.allclose(fit.potential.evaluate(images).energies, labelled.energies, atol=1e-6))
+    True
+    """
+    columns = column_count(descriptor.features, quadratic) * len(descriptor.elements)
+    triangle = _Triangle(columns)
+    seen: set[str] = set()
+    for part in _parts([source] if isinstance(source, StructureBatch) else source):
+        seen.update(part.groups)
+        rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
+        if len(rows):
+            triangle.add(rows)
+    unknown = set(group_weights or {}) - seen
+    if unknown:
+        raise InputError(
+            f"fitting SNAP: weights are given for {', '.join(sorted(unknown))}, but the groups are "
+            f"{', '.join(sorted(seen)) or 'none'}; name one of these"
+        )
+    if triangle.rows == 0:
+        raise InputError("fitting SNAP: no structure has a label with a weight above zero; give labelled structures")
+    return _solved(triangle, descriptor, quadratic, ridge, prior, reference)
+
+
+def _solved(
+    triangle: _Triangle,
+    descriptor: Bispectrum,
+    quadratic: bool,
+    ridge: float,
+    prior: SnapPotential | None,
+    reference: Zbl | None,
+) -> SnapFit:
+    """min ‖R x - c‖² + λ n ‖S (x - x₀)‖² by singular values of R S⁻¹."""
+    columns, rows = triangle.columns, triangle.rows
+    matrix, target = triangle.factor[:, :columns], triangle.factor[:, columns]
+    start = np.zeros(columns) if prior is None else prior.coefficients.ravel()
+    if len(start) != columns:
+        raise InputError(f"fitting SNAP: the prior has {len(start)} coefficients, the fit {columns}; give one alike")
+    scale = np.linalg.norm(matrix, axis=0) / np.sqrt(rows)
+    scale[scale == 0] = 1.0
+    left, singular, right = scipy.linalg.svd(matrix / scale, full_matrices=False)
+    kept = singular > 1e-13 * singular[0]
+    gain = np.where(kept, singular / np.where(kept, singular**2 + ridge * rows, 1.0), 0.0)
+    solution = start + (right.T @ (gain * (left.T @ (target - matrix @ start)))) / scale
+    residual = float(np.linalg.norm(matrix @ solution - target) / np.sqrt(rows))
+    coefficients = solution.reshape(len(descriptor.elements), -1)
+    return SnapFit(
+        potential=SnapPotential(descriptor, coefficients, quadratic, reference),
+        rows=rows,
+        rank=int(kept.sum()),
+        columns=columns,
+        condition=float(singular[0] / max(singular[-1], np.finfo(float).tiny)),
+        residual=residual,
+    )
+
+
+def _parts(source: Iterable[StructureBatch]) -> Iterator[StructureBatch]:
+    """The structures in parts of about ``_ATOMS_AT_ONCE`` atoms."""
+    for batch in source:
+        which = batch.offsets[:-1] // _ATOMS_AT_ONCE
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(which)) + 1, [len(batch)]])
+        for first, last in zip(edges[:-1], edges[1:], strict=True):
+            if last > first:
+                yield batch.select(np.arange(first, last))
+
+
+def _weighted_rows(
+    batch: StructureBatch,
+    descriptor: Bispectrum,
+    quadratic: bool,
+    weights: FitWeights,
+    group_weights: Mapping[str, float],
+    reference: Zbl | None,
+) -> Float[np.ndarray, "rows columns_and_one"]:
+    """The weighted equations of a part of the data, labels in the last column."""
+    energies, forces, stresses = batch.energies, batch.forces, batch.stresses
+    if reference is not None:
+        added = reference.evaluate(batch)
+        energies, forces, stresses = energies - added.energies, forces - added.forces, stresses - added.stresses
+    factor = np.array([group_weights.get(group, 1.0) for group in batch.groups])
+    with_forces = weights.force > 0 and bool(np.isfinite(forces).any())
+    with_stresses = weights.stress > 0 and bool(np.isfinite(stresses).any())
+    energy_rows, force_rows, stress_rows = design_rows(
+        batch, descriptor, quadratic=quadratic, forces=with_forces, stresses=with_stresses
+    )
+    weighted = [
+        _rows(energy_rows / batch.sizes[:, None], energies / batch.sizes, weights.energy * factor),
+    ]
+    if with_forces:
+        weight = np.repeat(weights.force * factor[batch.structure_of_atom], 3)
+        weighted.append(_rows(force_rows.reshape(-1, energy_rows.shape[1]), forces.ravel(), weight))
+    if with_stresses:
+        weight = np.repeat(weights.stress * factor, 6)
+        weighted.append(_rows(stress_rows.reshape(-1, energy_rows.shape[1]), stresses.ravel(), weight))
+    return np.concatenate(weighted)
+
+
+def _rows(
+    design: Float[np.ndarray, "rows columns"], labels: Float[np.ndarray, " rows"], weight: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, "kept columns_and_one"]:
+    """Weighted rows that have a label and a weight."""
+    kept = np.isfinite(labels) & (weight > 0)
+    out = np.empty((int(kept.sum()), design.shape[1] + 1))
+    np.multiply(design[kept], weight[kept, None], out=out[:, :-1])
+    out[:, -1] = labels[kept] * weight[kept]
+    return out
+
+
+def design_rows(
+    batch: StructureBatch,
+    descriptor: Bispectrum,
+    *,
+    quadratic: bool = False,
+    forces: bool = True,
+    stresses: bool = True,
+) -> tuple[
+    Float[np.ndarray, "structures columns"],
+    Float[np.ndarray, "some_atoms 3 columns"],
+    Float[np.ndarray, "some_structures 6 columns"],
+]:
+    """What multiplies SNAP's coefficients in energies, forces and stresses.
+
+    Parameters
+    ----------
+    batch : StructureBatch
+        The structures.
+    descriptor : Bispectrum
+        B.
+    quadratic : bool
+        Whether the columns of quadratic SNAP follow.
+    forces, stresses : bool
+        Whether to make these rows; an empty array is returned where not.
+
+    Returns
+    -------
+    energies : (structures, columns)
+        Σ_i (1, B_i, …), the columns of one element after the other.
+    forces : (atoms, 3, columns)
+        -∂/∂r of these.
+    stresses : (structures, 6, columns)
+        Their strain derivative over the volume, Voigt, tension positive.
+    """
+    from mechlearn.potentials.snap_kernels import derivative_rows, expand
+
+    element = descriptor.element_indices(batch)
+    width = column_count(descriptor.features, quadratic)
+    columns = width * len(descriptor.elements)
+    prepared = descriptor.prepare(batch)
+    jacobian = prepared.jacobian() if forces or stresses else None
+    values = prepared.compute() if jacobian is None else jacobian.values
+    features = np.ones((batch.atoms, width))
+    expand(values, quadratic, features[:, 1:])
+    energy_rows = np.zeros((len(batch), columns))
+    for index in range(len(descriptor.elements)):
+        own = np.where((element == index)[:, None], features, 0.0)
+        energy_rows[:, index * width : (index + 1) * width] = np.add.reduceat(own, batch.offsets[:-1])
+    force_rows = np.zeros((batch.atoms if forces else 0, 3, columns))
+    stress_rows = np.zeros((len(batch) if stresses else 0, 6, columns))
+    if jacobian is not None:
+        derivative_rows(
+            jacobian.pairs.starts, jacobian.pairs.second, jacobian.pairs.vectors, batch.structure_of_atom, element,
+            values, jacobian.derivatives, quadratic, force_rows, stress_rows,
+        )  # fmt: skip
+    if stresses:
+        stress_rows /= batch.volumes[:, None, None]
+    return energy_rows, force_rows, stress_rows

@@ -1,0 +1,307 @@
+"""Sets of structures that are diverse by construction: random cells, then the entropy potential.
+
+Half of a set maximises the entropy of its descriptors, the other half minimises it (ordered, with defects), as in
+Montes de Oca Zapiain et al. (2022).  Structure ``i`` of seed ``s`` is always the same, whatever the workers do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers, reference_states
+from jaxtyping import Float
+
+from mechlearn.descriptors import Bispectrum
+from mechlearn.errors import InputError
+from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
+from mechlearn.sampling.relaxation import AnnealingSchedule, FireSettings, anneal, minimise
+from mechlearn.structures import StructureBatch
+
+#: Structures of one part on disk; also what is relaxed together.
+STRUCTURES_PER_PART = 64
+
+MAXIMISED, MINIMISED = "entropy-maximised", "entropy-minimised"
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How diverse structures are made.
+
+    Attributes
+    ----------
+    elements : tuple of str
+        Each atom draws its element from these with equal chances.
+    atomic_volume : float or None
+        Ambient volume of an atom, Å³; from the elements' crystals where it is not given.
+    smallest, largest : int
+        The range of atom counts.
+    densest, loosest : float
+        The range of volumes, in units of the ambient volume.
+    cutoff, twojmax : float, int
+        The descriptor whose entropy counts.
+    entropy_weight : float
+        κ, eV an atom; its sign is the structure's.
+    core_strength : float
+        ε of the repulsive core, eV.
+    core_ratio : float
+        Radius of the core in units of the cube root of the atomic volume.
+    annealing, minimisation : AnnealingSchedule, FireSettings
+        The path.
+
+    Raises
+    ------
+    InputError
+        If a range is empty, or an element unknown.
+    """
+
+    elements: tuple[str, ...] = ("W",)
+    atomic_volume: float | None = None
+    smallest: int = 4
+    largest: int = 60
+    densest: float = 0.75
+    loosest: float = 1.45
+    cutoff: float = 4.73
+    twojmax: int = 2
+    entropy_weight: float = 1.0
+    core_strength: float = 300.0
+    core_ratio: float = 0.95
+    annealing: AnnealingSchedule = field(default_factory=AnnealingSchedule)
+    minimisation: FireSettings = field(default_factory=FireSettings)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "elements", tuple(self.elements))
+        unknown = [element for element in self.elements if element not in atomic_numbers]
+        if unknown or not self.elements:
+            raise InputError(f"generating structures: unknown elements {unknown}; give chemical symbols")
+        if not 2 <= self.smallest <= self.largest:
+            raise InputError(
+                f"generating structures: atom counts from {self.smallest} to {self.largest}; "
+                "give 2 ≤ smallest ≤ largest (the entropy of one atom is not defined)"
+            )
+        if not 0 < self.densest <= self.loosest:
+            raise InputError(
+                f"generating structures: volumes from {self.densest} to {self.loosest} of the ambient one; "
+                "give 0 < densest ≤ loosest"
+            )
+        if not self.cutoff > 0:
+            raise InputError(f"generating structures: the cutoff is {self.cutoff} Å; give a positive number")
+
+    @property
+    def volume(self) -> float:
+        """The ambient volume of an atom, Å³."""
+        if self.atomic_volume is not None:
+            return self.atomic_volume
+        return float(np.mean([_crystal_volume(element) for element in self.elements]))
+
+    @property
+    def descriptor(self) -> Bispectrum:
+        """The descriptor whose entropy counts."""
+        return Bispectrum(self.elements, cutoff=self.cutoff, twojmax=self.twojmax)
+
+    @property
+    def core(self) -> RepulsiveCore:
+        """The core that keeps atoms apart."""
+        return RepulsiveCore(self.core_ratio * self.volume ** (1 / 3), self.core_strength)
+
+
+def _crystal_volume(element: str) -> float:
+    """Volume of an atom in the element's own crystal, Å³."""
+    state = reference_states[atomic_numbers[element]] or {}
+    atoms_a_cube = {"bcc": 2, "fcc": 4, "sc": 1, "diamond": 8}
+    symmetry, a = state.get("symmetry"), state.get("a")
+    if symmetry in atoms_a_cube:
+        return float(a**3 / atoms_a_cube[symmetry])
+    if symmetry == "hcp":
+        return float(np.sqrt(3) / 4 * a**3 * state["c/a"])
+    raise InputError(
+        f"generating structures: no ambient volume is on record for {element} ({symmetry}); give atomic_volume in Å³"
+    )
+
+
+def generate_structures(settings: GenerationSettings, indices: Sequence[int], seed: int) -> StructureBatch:
+    """Make the structures ``indices`` of the set of ``seed``.
+
+    Even indices maximise the entropy, odd ones minimise it.
+
+    Parameters
+    ----------
+    settings : GenerationSettings
+        How they are made.
+    indices : sequence of int
+        Which structures of the set.
+    seed : int
+        The seed of the set; structure ``i`` draws from the stream spawned from it by ``i``.
+
+    Returns
+    -------
+    StructureBatch
+        Without labels; groups ``entropy-maximised`` and ``entropy-minimised``.
+
+    Examples
+    --------
+    >>> quick = GenerationSettings(largest=8, annealing=AnnealingSchedule(rounds=1, steps=2))
+    >>> generate_structures(quick, [0, 1], seed=1).groups
+    ('entropy-maximised', 'entropy-minimised')
+    """
+    streams = [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))) for index in indices]
+    batch = _random_structures(settings, streams)
+    signs = np.array([1.0 if index % 2 == 0 else -1.0 for index in indices])
+    potential = EntropyPotential(
+        settings.descriptor, reference_scale(settings), settings.core, signs * settings.entropy_weight
+    )
+    batch = _without_overlaps(settings, batch)
+    batch = anneal(potential, batch, streams, settings.annealing, settings.minimisation.largest_move)
+    batch = minimise(potential, batch, settings.minimisation)
+    return replace(
+        batch,
+        groups=tuple(MAXIMISED if sign > 0 else MINIMISED for sign in signs),
+        names=tuple(f"{index:07d}" for index in indices),
+        origins=("generated",) * len(indices),
+        seeds=np.full(len(indices), seed, dtype=np.int64),
+    )
+
+
+@lru_cache
+def reference_scale(settings: GenerationSettings) -> Float[np.ndarray, " features"]:
+    """The spread of each descriptor over a fixed ensemble: random packings at ambient density, cores apart.
+
+    It depends on the settings alone, not on the seed, so that all sets of one kind measure diversity alike.
+    """
+    ensemble = replace(settings, densest=1.0, loosest=1.0, smallest=32, largest=32)
+    streams = [np.random.default_rng(np.random.SeedSequence(0, spawn_key=(index,))) for index in range(48)]
+    batch = _without_overlaps(ensemble, _random_structures(ensemble, streams))
+    return settings.descriptor.compute(batch).std(axis=0)
+
+
+def _without_overlaps(settings: GenerationSettings, batch: StructureBatch) -> StructureBatch:
+    core_alone = EntropyPotential(
+        settings.descriptor, np.ones(settings.descriptor.features), settings.core, np.zeros(len(batch))
+    )
+    return minimise(core_alone, batch, FireSettings(steps=25, largest_move=0.3))
+
+
+def _random_structures(settings: GenerationSettings, streams: Sequence[np.random.Generator]) -> StructureBatch:
+    cells, positions, species, sizes = [], [], [], []
+    numbers = np.array([atomic_numbers[element] for element in settings.elements], dtype=np.int32)
+    for stream in streams:
+        size = int(stream.integers(settings.smallest, settings.largest + 1))
+        volume = size * settings.volume * stream.uniform(settings.densest, settings.loosest)
+        cell = random_cell(volume, stream)
+        cells.append(cell)
+        positions.append(stream.random((size, 3)) @ cell)
+        species.append(stream.choice(numbers, size))
+        sizes.append(size)
+    return StructureBatch.from_arrays(np.concatenate(positions), np.stack(cells), np.concatenate(species), sizes)
+
+
+def random_cell(volume: float, stream: np.random.Generator, flattest: float = 0.55) -> Float[np.ndarray, "3 3"]:
+    """A random triclinic cell of a given volume, Å, no flatter than ``flattest`` of the cube's side.
+
+    Edges differ by up to a factor of about two and tilts reach half an edge; a flatter draw is drawn again.
+    """
+    side = volume ** (1 / 3)
+    while True:
+        cell = np.diag(np.exp(stream.uniform(-0.35, 0.35, 3)))
+        cell[1, 0], cell[2, 0], cell[2, 1] = stream.uniform(-0.5, 0.5, 3)
+        cell *= side / np.linalg.det(cell) ** (1 / 3)
+        heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+        if heights.min() >= flattest * side:
+            return cell
+
+
+def generate(
+    settings: GenerationSettings,
+    count: int,
+    out: Path | str,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Path:
+    """Make a set of ``count`` structures on disk, going on where an earlier run stopped.
+
+    Parameters
+    ----------
+    settings : GenerationSettings
+        How they are made.
+    count : int
+        How many structures, half maximised and half minimised.
+    out : path
+        The folder of the set.
+    seed : int
+        Same seed, same set, for any number of workers.
+    workers : int
+        Local processes.
+    scheduler : str, optional
+        Address of a dask scheduler, instead of local processes.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder; ``StructureSet.open`` reads it.
+
+    Raises
+    ------
+    InputError
+        If ``count`` is below one, or the folder holds a set made with other settings.
+    """
+    from mechlearn.engines import executor, run_campaign
+    from mechlearn.structures import StructureSet
+
+    out = Path(out)
+    if count < 1:
+        raise InputError(f"generating structures: the count is {count}; give at least 1")
+    target = StructureSet.create(out)
+    _claim(out, settings, count, seed)
+    parts = -(-count // STRUCTURES_PER_PART)
+    todo = [part for part in range(parts) if not target.has_part(part)]
+    if todo:
+        reference_scale(settings)
+        with executor(workers, scheduler) as pool:
+            run_campaign(
+                _PartTask(settings, count, seed, str(out)),
+                range(parts),
+                pool,
+                done=target.has_part,
+                label="generating structures",
+            )
+    return out
+
+
+@dataclass(frozen=True)
+class _PartTask:
+    """Make one part of a set; asked twice, it writes the same bytes."""
+
+    settings: GenerationSettings
+    count: int
+    seed: int
+    out: str
+
+    def __call__(self, part: int) -> int:
+        from mechlearn.structures import StructureSet
+
+        first = part * STRUCTURES_PER_PART
+        indices = range(first, min(first + STRUCTURES_PER_PART, self.count))
+        StructureSet.create(self.out).append(generate_structures(self.settings, indices, self.seed), part=part)
+        return part
+
+
+def _claim(out: Path, settings: GenerationSettings, count: int, seed: int) -> None:
+    """Write down how the set is made, or check that it is made the same way as before."""
+    recipe = json.loads(json.dumps({"settings": asdict(settings), "seed": seed}))
+    record = out / "generation.json"
+    if record.exists():
+        earlier = json.loads(record.read_text())
+        if {key: earlier.get(key) for key in recipe} != recipe:
+            raise InputError(
+                f"generating structures: {out} holds a set made with other settings or another seed "
+                f"({record.name}); give another folder, or the same settings to go on"
+            )
+        count = max(count, int(earlier.get("count", 0)))
+    scale = [float(value) for value in reference_scale(settings)]
+    record.write_text(json.dumps({**recipe, "count": count, "descriptor_scale": scale}, indent=2) + "\n")
