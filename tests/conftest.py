@@ -31,7 +31,9 @@ def checked_modules() -> list[str]:
     ]
 
 
-install_import_hook(checked_modules(), "beartype.beartype")
+#: An int will do where a float is asked for, as it does for mypy.
+TYPECHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+install_import_hook(checked_modules(), TYPECHECKER)
 
 settings.register_profile("default", deadline=None, max_examples=25)
 settings.register_profile(

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,12 +64,23 @@ def test_compiled_kernels_live_in_files_named_so(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef) and any(is_njit(decorator) for decorator in node.decorator_list)
     ]
-    assert path.stem.endswith("kernels") or not decorated, f"{path}: {decorated}; name the file *_kernels.py"
+    assert path.stem.endswith("_kernels") or not decorated, f"{path}: {decorated}; name the file *_kernels.py"
+
+
+def test_the_type_checker_leaves_all_kernels_and_nothing_else_alone() -> None:
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    exempt = next(set(entry["module"]) for entry in overrides if entry.get("ignore_errors"))
+    kernels = {
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        for path in FILES
+        if path.stem.endswith("_kernels")
+    }
+    assert exempt == kernels
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_torch_and_lammps_load_when_first_used(path: Path) -> None:
-    """At the top of a file they would load with any import of their folder, networks or none."""
+def test_optional_engines_load_when_first_used(path: Path) -> None:
+    """At the top of a file they would load with any import of their folder, installed or not."""
     tree = ast.parse(path.read_text())
     top = {
         name.split(".")[0]

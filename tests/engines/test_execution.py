@@ -55,7 +55,9 @@ def test_results_are_handed_on_as_they_come(tasks: ModuleType) -> None:
         events.append(f"run {index}")
         return index
 
-    run_campaign(task, range(2), SerialExecutor(), on_result=lambda i, _: events.append(f"take {i}"), label=None)
+    run_campaign(
+        task, range(2), SerialExecutor(), on_result=lambda i, _: events.append(f"take {i}"), label=None
+    )
     assert events == ["run 0", "take 0", "run 1", "take 1"]
 
 
@@ -82,7 +84,9 @@ def test_no_more_tasks_are_in_flight_than_allowed(tasks: ModuleType) -> None:
 @pytest.mark.parametrize("kind", ["serial", "pool"])
 def test_a_failing_task_is_named(tasks: ModuleType, pool: Executor, kind: str) -> None:
     chosen = SerialExecutor() if kind == "serial" else pool
-    with pytest.raises(WorkError, match=r"generating: task 3 failed with ValueError: three is not allowed; .*goes on"):
+    with pytest.raises(
+        WorkError, match=r"generating: task 3 failed with ValueError: three is not allowed; .*goes on"
+    ):
         run_campaign(tasks.fail_at_three, range(5), chosen, label="generating")
 
 
@@ -92,7 +96,7 @@ def test_a_users_error_stays_one(tasks: ModuleType, pool: Executor) -> None:
 
 
 def test_a_killed_worker_is_a_work_error(tasks: ModuleType) -> None:
-    with executor(workers=2) as doomed, pytest.raises(WorkError, match="worker process was killed.*goes on"):
+    with executor(workers=2) as doomed, pytest.raises(WorkError, match=r"worker process was killed.*goes on"):
         run_campaign(tasks.die, range(4), doomed, label="generating")
 
 
@@ -133,7 +137,11 @@ def _start(folder: Path) -> subprocess.Popen[str]:
     script = folder.parent / "script.py"
     script.write_text(code)
     process = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while not any(path.suffix == "" for path in folder.iterdir()):
@@ -161,7 +169,11 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path) ->
     assert not list(folder.glob("*.tmp"))
 
     rest = subprocess.run(
-        [sys.executable, str(folder.parent / "script.py")], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, str(folder.parent / "script.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert int(rest.stdout) == 12 - len(written)
     assert all((folder / str(index)).read_text() == f"{index} whole" for index in range(12))
@@ -185,7 +197,10 @@ def test_too_few_workers() -> None:
 
 def test_a_missing_dask_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install 'mechlearn\[distributed\]'"), executor(scheduler="tcp://x:1"):
+    with (
+        pytest.raises(InputError, match=r"pip install 'mechlearn\[distributed\]'"),
+        executor(scheduler="tcp://x:1"),
+    ):
         pass
 
 

@@ -30,7 +30,10 @@ def tungsten() -> SnapPotential:
 def atoms(tungsten: SnapPotential) -> Atoms:
     """A strained, rattled cell of four atoms."""
     cell = bulk("W", "bcc", a=3.2, cubic=True) * (1, 1, 2)
-    cell.set_cell(cell.cell.array @ (np.eye(3) + np.random.default_rng(0).uniform(-0.05, 0.05, (3, 3))), scale_atoms=True)
+    cell.set_cell(
+        cell.cell.array @ (np.eye(3) + np.random.default_rng(0).uniform(-0.05, 0.05, (3, 3))),
+        scale_atoms=True,
+    )
     cell.rattle(0.1, seed=1)
     cell.calc = calculator(tungsten)
     return cell

@@ -21,10 +21,14 @@ from mechlearn.structures import StructureBatch
 
 
 def random_structures(elements: tuple[str, ...], rng: np.random.Generator, count: int = 6) -> StructureBatch:
-    """Periodic cells, sheared and some of them smaller than the cutoff, with atoms of random elements apart."""
+    """Periodic cells, sheared, some of them smaller than the cutoff, of random elements."""
     images = []
     for index in range(count):
-        atoms = bulk("W", "bcc", a=3.2 * rng.uniform(0.95, 1.1), cubic=True) * (1 + index % 3, 1, 1 + index % 2)
+        atoms = bulk("W", "bcc", a=3.2 * rng.uniform(0.95, 1.1), cubic=True) * (
+            1 + index % 3,
+            1,
+            1 + index % 2,
+        )
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.uniform(-0.15, 0.15, (3, 3))), scale_atoms=True)
         atoms.positions += rng.normal(0.0, 0.15, atoms.positions.shape)
         atoms.symbols = rng.choice(elements, len(atoms))
@@ -36,22 +40,35 @@ def assert_same(one: Evaluation, other: Evaluation, relative: float = 1e-8) -> N
     """Energies, forces and stresses agree relative to the largest."""
     for quantity in ("energies", "forces", "stresses"):
         expected = getattr(other, quantity)
-        np.testing.assert_allclose(getattr(one, quantity), expected, rtol=0, atol=relative * np.abs(expected).max())
+        np.testing.assert_allclose(
+            getattr(one, quantity), expected, rtol=0, atol=relative * np.abs(expected).max()
+        )
 
 
 def random_potential(
-    rng: np.random.Generator, *, elements: tuple[str, ...] = ("W",), quadratic: bool = False, reference: Zbl | None = None
+    rng: np.random.Generator,
+    *,
+    elements: tuple[str, ...] = ("W",),
+    quadratic: bool = False,
+    reference: Zbl | None = None,
 ) -> SnapPotential:
     """A SNAP potential with random coefficients, awkward to print."""
     count = len(elements)
     descriptor = Bispectrum(
-        elements, 4.1 + rng.uniform(), 4, tuple(rng.uniform(0.45, 0.5, count)), tuple(rng.uniform(0.5, 1.0, count)),
-        rfac0=0.97 + 0.01 * rng.uniform(), bzero=bool(quadratic),
-    )  # fmt: skip
+        elements,
+        cutoff=4.1 + rng.uniform(),
+        twojmax=4,
+        element_radii=tuple(rng.uniform(0.45, 0.5, count)),
+        element_weights=tuple(rng.uniform(0.5, 1.0, count)),
+        rfac0=0.97 + 0.01 * rng.uniform(),
+        bzero=quadratic,
+    )
     features = descriptor.features
     width = 1 + features + (features * (features + 1) // 2 if quadratic else 0)
     coefficients = rng.normal(size=(count, width)) * 10.0 ** rng.integers(-6, 1, size=(count, width))
-    return SnapPotential(descriptor=descriptor, coefficients=coefficients, quadratic=quadratic, reference=reference)
+    return SnapPotential(
+        descriptor=descriptor, coefficients=coefficients, quadratic=quadratic, reference=reference
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,19 +97,25 @@ def test_coefficients_without_commands_have_no_repulsion() -> None:
     ("elements", "quadratic", "zbl"),
     [(("W",), False, False), (("W",), True, True), (("Be", "W"), False, True), (("Be", "W"), True, False)],
 )
-def test_written_files_run_in_lammps(tmp_path: Path, elements: tuple[str, ...], quadratic: bool, zbl: bool) -> None:
+def test_written_files_run_in_lammps(
+    tmp_path: Path, elements: tuple[str, ...], quadratic: bool, zbl: bool
+) -> None:
     rng = np.random.default_rng(11)
     potential = random_potential(
         rng, elements=elements, quadratic=quadratic, reference=Zbl(elements, 3.9, 4.7) if zbl else None
     )
-    files = write_lammps(potential, tmp_path / "new folder", "mine", provenance="fitted to 3 structures\nof Å")
+    files = write_lammps(
+        potential, tmp_path / "new folder", "mine", provenance="fitted to 3 structures\nof Å"
+    )
     batch = random_structures(elements, rng)
     assert_same(LammpsPotential.from_files(files.include).evaluate(batch), potential.evaluate(batch))
 
 
 def test_written_files_read_back_bit_for_bit(tmp_path: Path) -> None:
     elements = ("W", "Be")
-    potential = random_potential(np.random.default_rng(5), elements=elements, quadratic=True, reference=Zbl(elements, 3.1, 4.7))
+    potential = random_potential(
+        np.random.default_rng(5), elements=elements, quadratic=True, reference=Zbl(elements, 3.1, 4.7)
+    )
     back = read_snap(write_lammps(potential, tmp_path, "mine").include)
     assert back.descriptor == potential.descriptor
     assert back.reference == potential.reference
@@ -111,7 +134,9 @@ def test_the_input_works_by_include(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "create_atoms 1 box\nmass 1 183.84\ninclude mine.snap\nrun 0"
         )
         energy = lmp.get_thermo("pe")
-    assert energy == pytest.approx(potential.evaluate(StructureBatch.from_atoms([atoms])).energies[0], rel=1e-10)
+    assert energy == pytest.approx(
+        potential.evaluate(StructureBatch.from_atoms([atoms])).energies[0], rel=1e-10
+    )
 
 
 def test_same_potential_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -160,7 +185,9 @@ def test_bad_parameters_are_named(written: Path, line: str, message: str) -> Non
 
 def test_flags_that_are_off_and_flags_of_the_gpu_code_pass(written: Path) -> None:
     parameters = written.with_suffix(".snapparam")
-    parameters.write_text(parameters.read_text() + "chemflag 0\nbnormflag 0\nchunksize 100\nparallelthresh 3\n")
+    parameters.write_text(
+        parameters.read_text() + "chemflag 0\nbnormflag 0\nchunksize 100\nparallelthresh 3\n"
+    )
     assert read_snap(written).elements == ("W",)
 
 
@@ -187,7 +214,7 @@ def test_too_many_coefficients(written: Path) -> None:
 
 def test_wrong_number_of_coefficients_for_twojmax(written: Path) -> None:
     _edit(written.with_suffix(".snapparam"), "twojmax 4", "twojmax 6")
-    with pytest.raises(InputError, match="15 coefficients an element, but twojmax 6 .* need 31"):
+    with pytest.raises(InputError, match=r"15 coefficients an element, but twojmax 6 .* need 31"):
         read_snap(written)
 
 
@@ -216,7 +243,11 @@ def test_coefficient_that_is_not_a_number(written: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("zbl 74 74", "zbl 74 73", r"mine\.snap, line \d+: the ZBL charges 74 and 73 are not those of W \(74\)"),
+        (
+            "zbl 74 74",
+            "zbl 74 73",
+            r"mine\.snap, line \d+: the ZBL charges 74 and 73 are not those of W \(74\)",
+        ),
         ("pair_coeff 1 1 zbl 74 74\n", "", "no ZBL repulsion between W and W"),
         ("pair_coeff 1 1 zbl", "pair_coeff 2 2 zbl", "'2' names no atom type of the 1"),
         ("zbl 4.0 4.8", "zbl ${inner} 4.8", "the variable 'inner' has no value"),
@@ -241,7 +272,9 @@ def test_helium_needs_styles_that_are_not_supported() -> None:
 
 
 def test_explicit_multi_element_is_not_supported() -> None:
-    with pytest.raises(InputError, match=r"InP_JCPA2020\.snapparam, line \d+: 'wselfallflag 1' is not supported"):
+    with pytest.raises(
+        InputError, match=r"InP_JCPA2020\.snapparam, line \d+: 'wselfallflag 1' is not supported"
+    ):
         read_snap(potential_file("InP_JCPA2020.snap"))
 
 

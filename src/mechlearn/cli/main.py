@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from mechlearn import __version__
 from mechlearn.cli import potential, structures, study
@@ -70,10 +71,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        status = app(
-            args=[word for word in words if word != "--debug"], prog_name="mechlearn", standalone_mode=False
-        )
+        # Not app(): it turns a Ctrl-C and a closed pipe into bare statuses, and loses what they say.
+        command = get_command(app)
+        with command.make_context("mechlearn", [word for word in words if word != "--debug"]) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             import traceback
@@ -82,9 +86,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status, message = verdict(error)
         complain(message)
         return status
-    if status == 130:  # typer's own rendering of a Ctrl-C
-        complain(verdict(KeyboardInterrupt())[1])
-    return status if isinstance(status, int) else 0
+    return 0
 
 
 def verdict(error: BaseException) -> tuple[int, str]:
@@ -100,7 +102,7 @@ def verdict(error: BaseException) -> tuple[int, str]:
         case MechlearnError():
             return error.exit_status, str(error)
         case KeyboardInterrupt():
-            return 130, "stopped; what is done stays, and the same command goes on"
+            return 130, str(error) or "stopped; what is done stays, and the same command goes on"
         case typer.TyperException():
             return usage_verdict(error)
         case BrokenPipeError():

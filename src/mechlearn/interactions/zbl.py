@@ -9,7 +9,7 @@ from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
 from mechlearn.errors import InputError
-from mechlearn.interactions.checks import check_geometry, species_indices, structure_name
+from mechlearn.interactions.checks import check_geometry, species_indices
 from mechlearn.interactions.potential import Evaluation
 from mechlearn.structures import StructureBatch
 from mechlearn.structures.neighbours import neighbour_pairs
@@ -20,6 +20,7 @@ _SCREENING_LENGTH = 0.46850
 _SCREENING_POWER = 0.23
 _WEIGHTS = (0.02817, 0.28022, 0.50986, 0.18175)
 _DECAYS = (0.20162, 0.40290, 0.94229, 3.19980)
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Zbl:
 
         E(r) = Z₁ Z₂ e²/(4πε₀ r) φ(r/a) + S(r),   a = 0.46850 Å / (Z₁^0.23 + Z₂^0.23)
 
-        φ(x) = 0.18175 e^(−3.19980 x) + 0.50986 e^(−0.94229 x) + 0.28022 e^(−0.40290 x) + 0.02817 e^(−0.20162 x)
+        φ(x) = 0.18175 e^(−3.19980 x) + 0.50986 e^(−0.94229 x)
+             + 0.28022 e^(−0.40290 x) + 0.02817 e^(−0.20162 x)
 
     and S(r) = C up to ``inner``, then C + A/3 (r − inner)³ + B/4 (r − inner)⁴, with A, B and C such that the
     energy and its first two derivatives are zero at ``outer``.
@@ -52,7 +54,7 @@ class Zbl:
     >>> from ase.build import bulk
     >>> evaluation = Zbl(("W",)).evaluate(StructureBatch.from_atoms([bulk("W", a=3.1803)]))
     >>> round(float(evaluation.energies[0]), 4)
-    5.7365
+    6.7982
     """
 
     elements: tuple[str, ...]
@@ -90,32 +92,24 @@ class Zbl:
         Raises
         ------
         InputError
-            A structure holds another element, a position that is not a number, a cell without volume, or two
-            atoms at one place.
+            A structure holds another element, a position that is not a number or a cell without volume.
         """
         check_geometry(batch, "ZBL")
         kinds = species_indices(batch, self.elements, "ZBL")
         pairs = neighbour_pairs(batch, self.outer)
-        if np.any(pairs.distances == 0.0):
-            atom = int(pairs.first[np.argmin(pairs.distances)])
-            structure = structure_name(batch, int(batch.structure_of_atom[atom]))
-            raise InputError(f"evaluating {structure} with ZBL: two of its atoms are at the same place")
         energies, slopes = self._of_pairs(
             pairs.distances, kinds[pairs.first] * len(self.elements) + kinds[pairs.second]
         )
         # Both orders of a pair are in the list, and each gives its first atom the whole of its force.
         pulls = pairs.vectors * (slopes / pairs.distances)[:, None]
         owner = batch.structure_of_atom[pairs.first]
-        forces = np.stack([np.bincount(pairs.first, pulls[:, axis], batch.atoms) for axis in range(3)], axis=1)
-        atomic_energies = np.bincount(pairs.first, energies / 2.0, batch.atoms)
-        components = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+        atomic_energies = _sums(pairs.first, energies / 2.0, batch.atoms)
         virials = [
-            np.bincount(owner, pulls[:, row] * pairs.vectors[:, column] / 2.0, len(batch))
-            for row, column in components
+            _sums(owner, pulls[:, row] * pairs.vectors[:, column] / 2.0, len(batch)) for row, column in _VOIGT
         ]
         return Evaluation(
-            energies=np.bincount(batch.structure_of_atom, atomic_energies, len(batch)),
-            forces=forces,
+            energies=_sums(batch.structure_of_atom, atomic_energies, len(batch)),
+            forces=np.stack([_sums(pairs.first, pulls[:, axis], batch.atoms) for axis in range(3)], axis=1),
             stresses=np.stack(virials, axis=1) / batch.volumes[:, None],
             atomic_energies=atomic_energies,
         )
@@ -130,6 +124,13 @@ class Zbl:
                 chosen = np.flatnonzero(kinds == row * len(self.elements) + column)
                 energies[chosen], slopes[chosen] = self.pair_energy(distances[chosen], first, second)
         return energies, slopes
+
+
+def _sums(
+    owners: Int[np.ndarray, " entries"], values: Float[np.ndarray, " entries"], count: int
+) -> Float[np.ndarray, " owners"]:
+    """The sum of the values of each owner; of no values at all, ``bincount`` would make integers."""
+    return np.bincount(owners, values, count).astype(np.float64, copy=False)
 
 
 def _bare(

@@ -1,7 +1,7 @@
 """Learning: the one training loop, perceptrons, arrays on disk; it knows no structures.
 
-``train`` and the torch form of a perceptron live in ``mechlearn.learning.training`` and ``mechlearn.learning.modules``,
-which load torch; nothing here does.
+``train`` and the torch form of a perceptron live in ``mechlearn.learning.training`` and
+``mechlearn.learning.modules``, which load torch; nothing here does.
 """
 
 from mechlearn.learning.arrays import load_arrays, save_arrays, write_atomically

@@ -1,4 +1,4 @@
-"""The state of a training run between two epochs, in memory and on disk (safetensors and JSON, never pickle)."""
+"""The state of a training run between two epochs, in memory and on disk (safetensors and JSON)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """All that the next epoch depends on; with the settings, the seed and the data it determines the rest of the run.
+    """All that the next epoch depends on, beside the settings, the seed and the data.
 
     Attributes
     ----------
@@ -57,7 +57,8 @@ def save_checkpoint(path: Path, state: TrainingState, identity: Mapping[str, Any
             for name, tensor in moments.items()
         },
         "history": np.array(
-            [(epoch.training, epoch.validation, epoch.learning_rate) for epoch in state.epochs], dtype=np.float64
+            [(epoch.training, epoch.validation, epoch.learning_rate) for epoch in state.epochs],
+            dtype=np.float64,
         ).reshape(-1, 3),
     }
     metadata = {
@@ -81,7 +82,9 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> TrainingState:
     """
     arrays, metadata = load_arrays(path)
     if metadata.get("kind") != "training checkpoint" or metadata.get("format") != _FORMAT:
-        raise InputError(f"resuming training: {path} is not a checkpoint of this version; remove it to start again")
+        raise InputError(
+            f"resuming training: {path} is not a checkpoint of this version; remove it to start again"
+        )
     differing = [key for key, value in identity.items() if metadata["identity"].get(key) != value]
     if differing:
         raise InputError(
@@ -107,9 +110,12 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> TrainingState:
 def run_identity(module: torch.nn.Module, settings: TrainingSettings, seed: int, data: str) -> dict[str, Any]:
     """What has to be the same for a checkpoint to go on: network, settings, seed and data.
 
-    How often to write checkpoints is not part of it, nor is the number of epochs: a longer run may go on from a shorter.
+    How often to write checkpoints is not part of it, nor is the number of epochs: a longer run may go on from
+    a shorter.
     """
-    relevant = {key: value for key, value in asdict(settings).items() if key not in ("epochs", "checkpoint_seconds")}
+    relevant = {
+        key: value for key, value in asdict(settings).items() if key not in ("epochs", "checkpoint_seconds")
+    }
     shapes = {name: [str(tensor.dtype), *tensor.shape] for name, tensor in module.state_dict().items()}
     return {"network": shapes, "settings": relevant, "seed": seed, "data": data}
 
@@ -120,5 +126,7 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _tensors(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
     return {
-        name.removeprefix(prefix): torch.from_numpy(array) for name, array in arrays.items() if name.startswith(prefix)
+        name.removeprefix(prefix): torch.from_numpy(array)
+        for name, array in arrays.items()
+        if name.startswith(prefix)
     }

@@ -1,22 +1,23 @@
-"""Perceptrons as torch modules, for training; :class:`~mechlearn.learning.Perceptron` is the same network in NumPy."""
+"""Perceptrons as torch modules, for training; ``Perceptron`` is the same network in NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import sqrt
 
 import torch
 
 from mechlearn.learning.perceptron import Perceptron
 
-#: Above this torch takes softplus(z) = z. Its own default of 20 leaves out e^-20 = 2e-9; this leaves out 4e-18.
+#: Above this torch takes softplus(z) = z. Its default of 20 leaves out e^-20 = 2e-9, this 4e-18.
 _SOFTPLUS_THRESHOLD = 40.0
 
 
 def perceptron_module(
     widths: Sequence[int], generator: torch.Generator, dtype: torch.dtype = torch.float64
 ) -> torch.nn.Sequential:
-    """A perceptron with SoftPlus between the layers, at random weights U(−1/√n, 1/√n) for n inputs of a layer.
+    """A perceptron with SoftPlus between the layers, weights drawn from ±1/√n for n inputs of a layer.
 
     Examples
     --------
@@ -25,7 +26,7 @@ def perceptron_module(
     383
     """
     layers: list[torch.nn.Module] = []
-    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+    for inputs, outputs in pairwise(widths):
         layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs, dtype=dtype)
         bound = 1 / sqrt(inputs)
         torch.nn.init.uniform_(layer.weight, -bound, bound, generator=generator)

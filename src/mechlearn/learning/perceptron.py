@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +22,7 @@ def parameter_count(widths: Sequence[int]) -> int:
     >>> parameter_count([30, 10, 6, 1]), parameter_count([30, 64, 30, 1])
     (383, 3965)
     """
-    return sum((inputs + 1) * outputs for inputs, outputs in zip(widths[:-1], widths[1:], strict=True))
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +62,12 @@ class Perceptron:
             weight.ndim == 2 and bias.shape == weight.shape[1:]
             for weight, bias in zip(self.weights, self.biases, strict=False)
         )
-        chained = fits and all(left[1] == right[0] for left, right in zip(shapes[:-1], shapes[1:], strict=True))
+        chained = fits and all(left[1] == right[0] for left, right in pairwise(shapes))
         if not chained or shapes[-1][1] != 1:
             raise InputError(
                 f"building a perceptron: weights of shapes {shapes} and biases of shapes "
-                f"{[bias.shape for bias in self.biases]} do not make layers that end in one output; check the file"
+                f"{[bias.shape for bias in self.biases]} do not make layers that end in one output; "
+                "check the file"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""The one training loop: Adam, the rate halved on a plateau, checkpoints from which a run goes on bit for bit."""
+"""The one training loop: Adam, the rate halved on a plateau, checkpoints to go on from bit for bit."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def train(
     progress: Callable[[Epoch], None] | None = None,
     weight: Callable[[Batch], float] | None = None,
 ) -> History:
-    """Train a module in place on fixed minibatches, visited in a new order every epoch, and keep the best weights.
+    """Train a module in place on minibatches, in a new order every epoch, and keep the best weights.
 
-    One epoch takes Adam's step on loss(module, batch) for every batch, then computes the validation loss. When the latter
-    has not fallen below best·(1 − threshold) for ``patience`` epochs, the rate is multiplied by ``factor``. At the end
-    the module holds the weights of the epoch with the lowest validation loss.
+    One epoch takes Adam's step on loss(module, batch) for every batch, then computes the validation loss.
+    When the latter has not fallen below best·(1 − threshold) for ``patience`` epochs, the rate is multiplied
+    by ``factor``. At the end the module holds the weights of the epoch with the lowest validation loss.
 
-    Everything random in epoch e (the order of the batches, and torch's own generator, for modules with dropout) is drawn
-    from (seed, e) alone: a run that was killed and goes on from its checkpoint ends in the same bits as an undisturbed
-    one, on the same machine with the same number of threads.
+    Everything random in epoch e (the order of the batches, and torch's own generator, for modules with
+    dropout) is drawn from (seed, e) alone: a run that was killed and goes on from its checkpoint ends in the
+    same bits as an undisturbed one, on the same machine with the same number of threads.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def train(
     seed
         Of the order of the batches.
     checkpoint
-        A file to go on from, if it exists, and to write to; an interrupt (Ctrl-C) leaves the last whole epoch there.
+        A file to go on from, if it exists, and to write to; an interrupt (Ctrl-C) leaves the last whole epoch
+        there.
     data
         A fingerprint of the data, so that a checkpoint of other data is refused.
     progress
@@ -76,7 +77,7 @@ def train(
     --------
     >>> points = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
     >>> line = torch.nn.Linear(1, 1, dtype=torch.float64)
-    >>> history = train(line, lambda module, x: ((module(x) - 2 * x) ** 2).mean(), [points[:10], points[10:]], [points],
+    >>> history = train(line, lambda module, x: ((module(x) - 2 * x) ** 2).mean(), [points], [],
     ...                 TrainingSettings(epochs=200, learning_rate=0.1), seed=0)
     >>> round(line.weight.item(), 3)
     2.0
@@ -128,10 +129,12 @@ class _Run:
         """Go on from a state."""
         self.module.load_state_dict(dict(state.weights))
         groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({
-            "state": {index: _copy(moments) for index, moments in state.moments.items()},
-            "param_groups": [{**group, "lr": state.learning_rate} for group in groups],
-        })
+        self.optimiser.load_state_dict(
+            {
+                "state": {index: _copy(moments) for index, moments in state.moments.items()},
+                "param_groups": [{**group, "lr": state.learning_rate} for group in groups],
+            }
+        )
         self.state = state
 
     def step(
@@ -170,9 +173,9 @@ class _Run:
         """Take an epoch's losses into the state: best weights, plateau, the next learning rate."""
         if not (isfinite(epoch.training) and isfinite(epoch.validation)):
             raise WorkError(
-                f"training: the loss became {epoch.training} (validation {epoch.validation}) in epoch {epoch.number} at a "
-                f"learning rate of {epoch.learning_rate:g}; try a smaller learning_rate, or gradient_clip = 1, and look "
-                "for labels that are not finite"
+                f"training: the loss became {epoch.training} (validation {epoch.validation}) in epoch "
+                f"{epoch.number} at a learning rate of {epoch.learning_rate:g}; try a smaller learning_rate, "
+                "or gradient_clip = 1, and look for labels that are not finite"
             )
         old, settings = self.state, self.settings
         is_best = all(epoch.validation < other.validation for other in old.epochs)
@@ -187,7 +190,9 @@ class _Run:
         self.state = TrainingState(
             weights=weights,
             best_weights=weights if is_best else old.best_weights,
-            moments={index: _copy(moments) for index, moments in self.optimiser.state_dict()["state"].items()},
+            moments={
+                index: _copy(moments) for index, moments in self.optimiser.state_dict()["state"].items()
+            },
             learning_rate=rate,
             plateau_best=epoch.validation if improved else old.plateau_best,
             plateau_epochs=stale,
@@ -204,7 +209,9 @@ def _check_not_longer(path: Path, state: TrainingState, settings: TrainingSettin
         )
 
 
-def _mean(losses: list[torch.Tensor], batches: Sequence[Batch], weight: Callable[[Batch], float] | None) -> float:
+def _mean(
+    losses: list[torch.Tensor], batches: Sequence[Batch], weight: Callable[[Batch], float] | None
+) -> float:
     """The weighted mean of the batches' losses, with one transfer from the device."""
     values = torch.stack(losses).double().cpu().numpy()
     return float(np.average(values, weights=None if weight is None else [weight(batch) for batch in batches]))

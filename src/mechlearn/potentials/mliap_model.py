@@ -1,7 +1,8 @@
 """A neural-network potential for LAMMPS's ML-IAP package, in NumPy; it needs no other file than its weights.
 
-LAMMPS computes the bispectrum B_i of every atom and calls the model, which gives E_i and ∂E_i/∂B_i.  This takes a
-LAMMPS built with the packages ML-IAP and PYTHON and with MLIAP_ENABLE_PYTHON.  With NAME the stem of the exported files:
+LAMMPS computes the bispectrum B_i of every atom and calls the model, which gives E_i and ∂E_i/∂B_i.  This
+takes a LAMMPS built with the packages ML-IAP and PYTHON and with MLIAP_ENABLE_PYTHON.  With NAME the stem of
+the exported files:
 
     import lammps
     import lammps.mliap
@@ -27,7 +28,9 @@ Layer = tuple[Any, Any]
 
 
 class MliapModel:
-    """Perceptrons of raw bispectrum components, one an element, h_{l+1} = softplus(h_l·W_l + b_l), the last layer linear.
+    """Perceptrons of raw bispectrum components, one an element.
+
+    h_{l+1} = softplus(h_l·W_l + b_l), the last layer linear.
 
     Parameters
     ----------
@@ -36,7 +39,9 @@ class MliapModel:
     """
 
     def __init__(self, networks: Sequence[Sequence[Layer]]) -> None:
-        self.networks = [[(np.asarray(weight), np.asarray(bias)) for weight, bias in layers] for layers in networks]
+        self.networks = [
+            [(np.asarray(weight), np.asarray(bias)) for weight, bias in layers] for layers in networks
+        ]
         self.n_elements = len(self.networks)
         self.n_descriptors = int(self.networks[0][0][0].shape[0])
         self.n_params = sum(weight.size + bias.size for layers in self.networks for weight, bias in layers)
@@ -70,7 +75,9 @@ def load(path: str | Path | None = None) -> MliapModel:
     while f"element_{len(networks)}.layer_0.weight" in arrays:
         prefix = f"element_{len(networks)}.layer_"
         count = sum(name.startswith(prefix) and name.endswith(".weight") for name in arrays)
-        networks.append([(arrays[f"{prefix}{layer}.weight"], arrays[f"{prefix}{layer}.bias"]) for layer in range(count)])
+        networks.append(
+            [(arrays[f"{prefix}{layer}.weight"], arrays[f"{prefix}{layer}.bias"]) for layer in range(count)]
+        )
     return MliapModel(networks)
 
 

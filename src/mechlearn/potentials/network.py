@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from mechlearn.interactions.potential import Evaluation, Potential
 from mechlearn.learning import Perceptron, parameter_count
 from mechlearn.structures import StructureBatch
 
-#: Nodes of the hidden layers. Stated by the paper: A1 and B1 (by their numbers of parameters); the rest is this package's.
+#: Nodes of the hidden layers. A1 and B1 meet the paper's numbers of parameters; the others are chosen here.
 HIDDEN_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
     "A1": (10, 6),
     "A2": (16, 8, 4),
@@ -33,14 +34,16 @@ HIDDEN_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
 def architecture(name: str, features: int) -> tuple[int, ...]:
     """The widths of all layers of one of the ten networks of Montes de Oca Zapiain et al. (2022).
 
-    Five of type A step down from the inputs to the energy, five of type B expand first and contract then; the number of
-    features changes the input layer alone (Figure 7). The paper gives the parameters of two at D = 30, which
-    30-10-6-1 (A1: 383) and 30-64-30-1 (B1: 3,965) meet, and no other widths. Those were chosen so that
+    Five of type A step down from the inputs to the energy, five of type B expand first and contract then; the
+    number of features changes the input layer alone (Figure 7). The paper gives the parameters of two at D =
+    30, which 30-10-6-1 (A1: 383) and 30-64-30-1 (B1: 3,965) meet, and no other widths. Those were chosen so
+    that
 
-    - type A is strictly decreasing from D = 30 on, as its name says, and grows in depth and width: 383, 673, 1,075,
-      1,507, 2,717 parameters; a step-down from 30 cannot hold many more;
-    - type B widens the first layer from 64 to 384 and halves it from layer to layer (or nearly): 3,965, 8,833, 21,057,
-      49,153, 104,449 parameters, up to the 10⁵ where Figure 3 ends, about the number of training structures.
+    - type A is strictly decreasing from D = 30 on, as its name says, and grows in depth and width: 383, 673,
+      1,075, 1,507, 2,717 parameters; a step-down from 30 cannot hold many more;
+    - type B widens the first layer from 64 to 384 and halves it from layer to layer (or nearly): 3,965,
+      8,833, 21,057, 49,153, 104,449 parameters, up to the 10⁵ where Figure 3 ends, about the number of
+      training structures.
 
     Parameters
     ----------
@@ -62,7 +65,9 @@ def architecture(name: str, features: int) -> tuple[int, ...]:
     3965
     """
     if name not in HIDDEN_WIDTHS:
-        raise InputError(f"choosing a network: there is no architecture {name!r}; choose of {', '.join(HIDDEN_WIDTHS)}")
+        raise InputError(
+            f"choosing a network: there is no architecture {name!r}; choose of {', '.join(HIDDEN_WIDTHS)}"
+        )
     return (features, *HIDDEN_WIDTHS[name], 1)
 
 
@@ -70,8 +75,8 @@ def architecture(name: str, features: int) -> tuple[int, ...]:
 class NetworkPotential:
     """A potential whose atomic energies are perceptrons of standardised descriptors.
 
-    E_i = shift_e + scale·N_e((B_i − mean_e)/spread_e) for an atom i of element e, E = Σ_i E_i + E_reference. Forces and
-    virials are the descriptor's pullback of ∂E_i/∂B_i = scale·∇N_e/spread_e.
+    E_i = shift_e + scale·N_e((B_i − mean_e)/spread_e) for an atom i of element e, E = Σ_i E_i + E_reference.
+    Forces and virials are the descriptor's pullback of ∂E_i/∂B_i = scale·∇N_e/spread_e.
 
     Attributes
     ----------
@@ -88,7 +93,7 @@ class NetworkPotential:
     reference
         A potential that is added, as ZBL; None for none.
     provenance
-        How it was made: JSON-like, kept when it is saved.
+        How it was made: what JSON can hold, kept when it is saved.
 
     Raises
     ------
@@ -103,15 +108,20 @@ class NetworkPotential:
     energy_shift: Float[np.ndarray, " elements"]
     energy_scale: float
     reference: Potential | None = None
-    provenance: tuple[tuple[str, Any], ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expected = (len(self.descriptor.elements), self.descriptor.features)
         inputs = [perceptron.widths[0] for perceptron in self.perceptrons]
-        if inputs != [expected[1]] * expected[0] or self.mean.shape != expected or self.spread.shape != expected:
+        if (
+            inputs != [expected[1]] * expected[0]
+            or self.mean.shape != expected
+            or self.spread.shape != expected
+        ):
             raise InputError(
-                f"building a network potential: perceptrons of {inputs} inputs and a frame of shape {self.mean.shape} do "
-                f"not fit a descriptor of {expected[0]} elements and {expected[1]} features; use the descriptor it was fitted with"
+                f"building a network potential: perceptrons of {inputs} inputs and a frame of shape "
+                f"{self.mean.shape} do not fit a descriptor of {expected[0]} elements and {expected[1]} "
+                "features; use the descriptor it was fitted with"
             )
 
     @property
@@ -134,14 +144,19 @@ class NetworkPotential:
         """
         element = self.element_indices(batch)
         atomic, pulled = self._through_descriptor(batch, element)
-        energies = np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(np.float64)
+        energies = np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(
+            np.float64
+        )
         forces, stresses = pulled.forces, pulled.stresses(batch.volumes)
-        if self.reference is not None:
-            added = self.reference.evaluate(batch)
-            energies, forces, stresses = energies + added.energies, forces + added.forces, stresses + added.stresses
-            if added.atomic_energies is not None:
-                atomic = atomic + added.atomic_energies
-        return Evaluation(energies=energies, forces=forces, stresses=stresses, atomic_energies=atomic)
+        if self.reference is None:
+            return Evaluation(energies, forces, stresses, atomic)
+        added = self.reference.evaluate(batch)
+        return Evaluation(
+            energies + added.energies,
+            forces + added.forces,
+            stresses + added.stresses,
+            None if added.atomic_energies is None else atomic + added.atomic_energies,
+        )
 
     def energies_and_gradient(
         self, D: Float[np.ndarray, "atoms features"], element: Int[np.ndarray, " atoms"]
@@ -169,7 +184,7 @@ class NetworkPotential:
         return element_indices(batch, self.elements)
 
     def folded(self) -> tuple[Perceptron, ...]:
-        """Perceptrons of the raw descriptors B_i that give E_i in eV: frame, shift and scale are in their layers."""
+        """Perceptrons of the raw B_i that give E_i in eV: frame, shift and scale are in their layers."""
         return tuple(
             perceptron.with_inputs_standardised(mean, spread).with_output(float(shift), self.energy_scale)
             for perceptron, mean, spread, shift in zip(
@@ -182,7 +197,7 @@ class NetworkPotential:
         return f"NetworkPotential({'-'.join(self.elements)}, {widths}, {self.parameters} parameters)"
 
     def _through_descriptor(self, batch: StructureBatch, element: np.ndarray) -> tuple[np.ndarray, Pullback]:
-        """Atomic energies and the pullback of their gradient, the neighbours found once where the descriptor lets one."""
+        """Atomic energies and the pullback of their gradient; neighbours are found once, if possible."""
         if isinstance(self.descriptor, Bispectrum):
             prepared = self.descriptor.prepare(batch)
             atomic, gradient = self.energies_and_gradient(prepared.compute(), element)

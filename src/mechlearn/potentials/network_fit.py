@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,19 +40,20 @@ def fit_network(
     """Fit a network potential to labelled structures.
 
     The loss of a structure of n atoms is that of the rows of a linear SNAP fit,
-    (w_E·(E − E*)/n)² + Σ_k |w_F·(F_k − F_k*)|², averaged over structures and divided by its value for the best
-    constant energy per atom: 1 is no skill. Labels that are NaN count nothing. With ``force_weight`` 0, as in
-    Montes de Oca Zapiain et al. (2022), the fit sees energies alone and no derivative is computed.
+    (w_E·(E − E*)/n)² + Σ_k |w_F·(F_k − F_k*)|², averaged over structures and divided by its value for the
+    best constant energy per atom: 1 is no skill. Labels that are NaN count nothing. With ``force_weight`` 0,
+    as in Montes de Oca Zapiain et al. (2022), the fit sees energies alone and no derivative is computed.
 
-    The network starts from random hidden layers and the output layer that fits the energies best on them (ridge
-    regression), around the mean energy of an atom of each element. Descriptors are computed once; the derivatives of
-    descriptors are kept as far as ``jacobian_bytes`` reach and computed again every epoch beyond.
+    The network starts from random hidden layers and the output layer that fits the energies best on them
+    (ridge regression), around the mean energy of an atom of each element. Descriptors are computed once; the
+    derivatives of descriptors are kept as far as ``jacobian_bytes`` reach and computed again every epoch
+    beyond.
 
     Parameters
     ----------
     train, validation
-        Labelled structures; the weights kept are those of the lowest validation loss. An empty validation batch
-        puts the training loss in its place.
+        Labelled structures; the weights kept are those of the lowest validation loss. An empty validation
+        batch puts the training loss in its place.
     descriptor
         Gives the network's inputs.
     architecture_name
@@ -81,14 +83,17 @@ def fit_network(
     settings = settings or TrainingSettings()
     widths = architecture(architecture_name, descriptor.features)
     trained = prepare(train, descriptor, reference, energy_weight, force_weight)
-    judged = prepare(validation, descriptor, reference, energy_weight, force_weight) if len(validation) else None
+    judged = (
+        prepare(validation, descriptor, reference, energy_weight, force_weight) if len(validation) else None
+    )
     _require_labels(trained)
     frame = Frame.of(trained, len(descriptor.elements))
     try:
         from mechlearn.potentials import network_training
     except ModuleNotFoundError as error:
         raise InputError(
-            "fitting a network: torch is not installed; run `pip install 'mechlearn[nn]'`, or fit a linear or quadratic model"
+            "fitting a network: torch is not installed; run `pip install 'mechlearn[nn]'`, "
+            "or fit a linear or quadratic model"
         ) from error
     perceptrons, history = network_training.train_perceptrons(
         trained,
@@ -113,8 +118,7 @@ def fit_network(
         "best_epoch": history.best.number,
         "epochs": len(history),
     }
-    potential = frame.potential(descriptor, perceptrons, reference)
-    return NetworkPotential(**{**vars(potential), "provenance": tuple(provenance.items())}), history
+    return frame.potential(descriptor, perceptrons, reference, provenance), history
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,11 +239,22 @@ class Frame:
         return (data.inputs - self.mean[data.element]) / self.spread[data.element]
 
     def potential(
-        self, descriptor: Descriptor, perceptrons: tuple[Perceptron, ...], reference: Potential | None
+        self,
+        descriptor: Descriptor,
+        perceptrons: tuple[Perceptron, ...],
+        reference: Potential | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> NetworkPotential:
         """The potential of perceptrons that were trained in this frame."""
         return NetworkPotential(
-            descriptor, perceptrons, self.mean, self.spread, self.energy_shift, self.energy_scale, reference
+            descriptor,
+            perceptrons,
+            self.mean,
+            self.spread,
+            self.energy_shift,
+            self.energy_scale,
+            reference,
+            provenance or {},
         )
 
 
@@ -248,7 +263,9 @@ def _weights(name: str, weight: Weight, batch: StructureBatch) -> Float[np.ndarr
     if isinstance(weight, Mapping):
         missing = sorted(set(batch.groups) - set(weight))
         if missing:
-            raise InputError(f"fitting a network: {name} has no entry for the group {missing[0]!r}; give one for each")
+            raise InputError(
+                f"fitting a network: {name} has no entry for the group {missing[0]!r}; give one for each"
+            )
         values = np.array([weight[group] for group in batch.groups], dtype=np.float64)
     else:
         values = np.full(len(batch), float(weight))
@@ -260,8 +277,8 @@ def _weights(name: str, weight: Weight, batch: StructureBatch) -> Float[np.ndarr
 def _require_labels(data: FitData) -> None:
     if not (np.any(data.energy_weights > 0) or data.uses_forces):
         raise InputError(
-            f"fitting a network: none of the {len(data.batch)} training structures has a label with a weight; "
-            "label them first, or give energy_weight or force_weight above 0"
+            f"fitting a network: none of the {len(data.batch)} training structures has a label with a "
+            "weight; label them first, or give energy_weight or force_weight above 0"
         )
 
 

@@ -1,4 +1,4 @@
-"""The torch side of fitting a network potential: minibatches, the loss, and forces that gradients flow through."""
+"""The torch side of fitting a network: minibatches, the loss, and forces that gradients flow through."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class _PulledForces(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gradient: torch.Tensor, jacobian: Jacobian) -> torch.Tensor:
         ctx.jacobian = jacobian
-        return torch.from_numpy(np.asarray(jacobian.pullback(gradient.detach().numpy()).forces, dtype=np.float64))
+        return torch.from_numpy(
+            np.asarray(jacobian.pullback(gradient.detach().numpy()).forces, dtype=np.float64)
+        )
 
     @staticmethod
     def backward(ctx: Any, displacement: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
@@ -148,7 +150,7 @@ def loss(networks: torch.nn.Module, batch: Minibatch) -> torch.Tensor:
     value = torch.sum(batch.energy_weights * residual**2)
     if batch.jacobian is not None:
         (slope,) = torch.autograd.grad(atomic.sum(), inputs, create_graph=True)
-        forces: torch.Tensor = _PulledForces.apply(slope * batch.slopes, batch.jacobian)  # type: ignore[no-untyped-call]
+        forces = _PulledForces.apply(slope * batch.slopes, batch.jacobian)  # type: ignore[no-untyped-call]
         value = value + torch.sum(batch.force_weights * (forces - batch.forces) ** 2)
     return value / len(batch)
 
@@ -216,8 +218,8 @@ class MinibatchMaker:
 def start_from_ridge(networks: torch.nn.ModuleList, batches: Sequence[Minibatch]) -> None:
     """Set the output layers to the ridge regression of the energies on the hidden layers' mean activations.
 
-    With H the (structures, hidden nodes of all elements, and each element's fraction of atoms) design, and y the
-    energies per atom: minimise |w ∘ (H·a − y)|² + λ|a|².
+    With H the (structures, hidden nodes of all elements, and each element's fraction of atoms) design, and y
+    the energies per atom: minimise |w ∘ (H·a − y)|² + λ|a|².
     """
     with torch.no_grad():
         hidden = [list(network)[:-1] for network in networks]  # type: ignore[call-overload]
@@ -242,7 +244,7 @@ def start_from_ridge(networks: torch.nn.ModuleList, batches: Sequence[Minibatch]
 
 
 def _mean_activations(hidden: list[list[torch.nn.Module]], batch: Minibatch) -> torch.Tensor:
-    """For each structure and element, the last hidden layer and 1, summed over the element's atoms, over n."""
+    """For each structure and element, the last hidden layer and 1, summed over its atoms, over n."""
     blocks = []
     everything = torch.arange(len(batch.inputs))
     for layers, rows in zip(hidden, batch.rows or (everything,), strict=True):

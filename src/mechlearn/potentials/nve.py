@@ -1,8 +1,8 @@
 """Energy conservation in LAMMPS: the deviation of the total energy as a function of the timestep.
 
-A velocity-Verlet trajectory of a smooth potential conserves a Hamiltonian that differs from H by terms of second
-order in the timestep, so the mean deviation of H grows as δt².  Kinks in the energy, or forces that are not its gradient, show as
-another order, as a drift, or as atoms that fly apart.
+A velocity-Verlet trajectory of a smooth potential conserves a Hamiltonian that differs from H by terms of
+second order in the timestep, so the mean deviation of H grows as δt².  Steps and kinks in the energy, or
+forces that are not its gradient, show as another order, as a drift, or as atoms that fly apart.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from mechlearn.engines.lammps import lammps_errors
 from mechlearn.errors import InputError, MechlearnError
 from mechlearn.interactions import Potential
 from mechlearn.potentials.lammps_run import atoms_of, lammps_with
+from mechlearn.units import BOLTZMANN
 
 #: Timesteps of the test, fs: the paper's range up to the end of the asymptotic one.
 TIMESTEPS_FS = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 
 #: A run in which the total energy moves by more than this is unstable, eV/atom.
 _LARGEST_DEVIATION = 1.0
+
+#: A structure this many times hotter than its thermostat flew apart; 16 atoms fluctuate by a fifth.
+_HOTTEST = 3.0
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,13 @@ class NveResult:
     reasons : tuple of str
         Why a run was unstable; empty where it was stable.
     counted : (timesteps,)
-        Which runs count for the order; ``rule`` says by what rule.
+        Which runs count for the order, by the protocol's rule.
     order : float
         The slope of ln ΔH against ln δt; NaN with fewer than two runs that count.
     interval : (low, high)
         Its 95% interval, from the residuals of the fit (Student's t); NaN with fewer than three.
-    rule : str
-        Which runs count.
+    protocol : NveProtocol
+        How the runs were made.
     """
 
     timesteps_fs: Float[np.ndarray, " timesteps"]
@@ -102,12 +106,13 @@ class NveResult:
     counted: Bool[np.ndarray, " timesteps"]
     order: float
     interval: tuple[float, float]
-    rule: str
+    protocol: NveProtocol
 
     @property
     def stable(self) -> bool:
-        """Whether every run that the rule looks at was stable."""
-        return not any(self.reasons)
+        """Whether every run was stable whose timestep the protocol's rule takes; too long ones need not be."""
+        ruled = self.timesteps_fs <= self.protocol.largest_timestep_fs
+        return not any(reason for reason, counts in zip(self.reasons, ruled, strict=True) if counts)
 
     @property
     def reason(self) -> str:
@@ -126,7 +131,7 @@ class NveResult:
             "temperature": [plain(value) for value in self.temperatures],
             "order": plain(self.order),
             "order_interval": [plain(bound) for bound in self.interval],
-            "order_rule": self.rule,
+            "order_rule": self.protocol.rule,
             "counted": [bool(value) for value in self.counted],
             "stable": self.stable,
             "reasons": list(self.reasons),
@@ -158,15 +163,15 @@ def nve_deviation(
     timesteps_fs: Sequence[float] = TIMESTEPS_FS,
     *,
     rng: np.random.Generator,
-    protocol: NveProtocol = NveProtocol(),  # noqa: B008  # frozen
+    protocol: NveProtocol = NveProtocol(),
     structure: Atoms | None = None,
     native: bool | None = None,
 ) -> NveResult:
-    """Measure how a potential conserves energy in LAMMPS's microcanonical dynamics, and of which order in the timestep.
+    """Measure how well a potential conserves energy in LAMMPS, and of which order in the timestep.
 
-    The structure is brought to the temperature once, by Langevin dynamics; each timestep then starts from that one
-    state and runs for the same time.  ΔH(δt) = (1/nN) Σ_i |H(t_i; δt) − H(t_0)|, and the order is the slope of
-    ln ΔH against ln δt over the runs that the protocol's rule takes.
+    The structure is brought to the temperature once, by Langevin dynamics; each timestep then starts from
+    that one state and runs microcanonically for the same time.  ΔH(δt) = (1/nN) Σ_i |H(t_i; δt) − H(t_0)|,
+    and the order is the slope of ln ΔH against ln δt over the runs that the protocol's rule takes.
 
     Parameters
     ----------
@@ -180,8 +185,8 @@ def nve_deviation(
     Returns
     -------
     NveResult
-        A run that loses atoms, stops being finite or moves by more than 1 eV/atom is reported as unstable, with the
-        reason.
+        A run that loses atoms, stops being finite or moves by more than 1 eV/atom is reported as unstable,
+        with the reason; so is an equilibration that the thermostat does not hold.
 
     Raises
     ------
@@ -191,14 +196,26 @@ def nve_deviation(
     References
     ----------
     Montes de Oca Zapiain et al. (2022), Equation 2 and Figure 5.
+
+    Examples
+    --------
+    >>> from mechlearn.engines.lammps import potential_file
+    >>> from mechlearn.potentials.lammps_files import read_snap
+    >>> potential = read_snap(potential_file("W_2940_2017_2.snap"))
+    >>> protocol = NveProtocol(duration_ps=0.05, equilibration_ps=0.05)
+    >>> result = nve_deviation(potential, (2.0, 5.0), rng=np.random.default_rng(0), protocol=protocol)
+    >>> result.stable, bool(result.deviation[0] < result.deviation[1])
+    (True, True)
     """
     timesteps = np.asarray(timesteps_fs, dtype=np.float64)
     if timesteps.ndim != 1 or not len(timesteps) or not (np.isfinite(timesteps) & (timesteps > 0)).all():
-        raise InputError(f"testing energy conservation: the timesteps {list(timesteps_fs)} fs are not all positive")
+        raise InputError(
+            f"testing energy conservation: the timesteps {list(timesteps_fs)} fs are not all positive"
+        )
     atoms = _bcc(potential) if structure is None else structure
     try:
         start = _equilibrate(potential, atoms, protocol, rng, native=native)
-        trajectories = [_run(potential, start, step, protocol, native=native) for step in timesteps]
+        trajectories = [_run(potential, start, float(step), protocol, native=native) for step in timesteps]
     except _UnstableError as error:
         nothing = np.empty(0)
         trajectories = [_Trajectory(nothing, nothing, f"equilibration: {error}")] * len(timesteps)
@@ -248,12 +265,12 @@ def _result(
         counted=counted,
         order=order,
         interval=interval,
-        rule=protocol.rule,
+        protocol=protocol,
     )
 
 
 def _bcc(potential: Potential) -> Atoms:
-    """16 atoms of bcc at the volume that the first element has in its own crystal (ASE's reference states)."""
+    """16 atoms of bcc at the volume of the first element's own crystal (ASE's reference states)."""
     if not potential.elements:
         raise InputError("testing energy conservation: this potential takes any element; give a structure")
     element = potential.elements[0]
@@ -264,12 +281,19 @@ def _bcc(potential: Potential) -> Atoms:
         try:
             side = (2.0 * bulk(element).get_volume() / len(bulk(element))) ** (1.0 / 3.0)
         except ValueError:
-            raise InputError(f"testing energy conservation: no crystal is known for {element}; give a structure") from None
+            raise InputError(
+                f"testing energy conservation: no crystal is known for {element}; give a structure"
+            ) from None
     return bulk(element, "bcc", a=side, cubic=True) * (2, 2, 2)
 
 
 def _equilibrate(
-    potential: Potential, atoms: Atoms, protocol: NveProtocol, rng: np.random.Generator, *, native: bool | None
+    potential: Potential,
+    atoms: Atoms,
+    protocol: NveProtocol,
+    rng: np.random.Generator,
+    *,
+    native: bool | None,
 ) -> Atoms:
     """Bring the structure to the temperature by Langevin dynamics, its centre of mass at rest."""
     steps = max(1, round(1000.0 * protocol.equilibration_ps / protocol.equilibration_timestep_fs))
@@ -277,10 +301,19 @@ def _equilibrate(
     temperature = protocol.temperature
     with lammps_with(potential, atoms, native=native) as lmp:
         _prepare(lmp, protocol.equilibration_timestep_fs)
-        # Half of the energy goes into the positions, so twice the temperature is what the crystal needs at first.
-        lmp.command(f"velocity all create {2.0 * temperature!r} {first} mom yes rot no dist gaussian loop all")
-        lmp.command(f"fix bath all langevin {temperature!r} {temperature!r} {protocol.damping_ps!r} {second} zero yes")
+        # Half of the energy goes into the positions, so the crystal needs twice the temperature at first.
+        lmp.command(
+            f"velocity all create {2.0 * temperature!r} {first} mom yes rot no dist gaussian loop all"
+        )
+        lmp.command(
+            f"fix bath all langevin {temperature!r} {temperature!r} {protocol.damping_ps!r} {second} zero yes"
+        )
         _advance(lmp, steps)
+        reached = float(lmp.get_thermo("temp"))
+        if not reached < _HOTTEST * temperature:
+            raise _UnstableError(
+                f"the temperature is {reached:.3g} K, with a thermostat at {temperature:g} K"
+            )
         return atoms_of(lmp, atoms)
 
 
@@ -295,18 +328,22 @@ def _run(
         with lammps_with(potential, start, native=native) as lmp:
             _prepare(lmp, timestep_fs)
             lmp.command("compute kinetic all ke")
-            lmp.command(f"fix record all vector {every} c_thermo_pe c_kinetic c_thermo_temp")
+            lmp.command(f"fix record all vector {every} c_thermo_pe c_kinetic")
             lmp.command("run 0")
             initial = lmp.get_thermo("etotal")
             lmp.command(f"variable moved equal abs(etotal-({initial!r}))/{atoms}")
             lmp.command(f"fix halt all halt {every} v_moved > {_LARGEST_DEVIATION} error soft message no")
             _advance(lmp, steps)
             count = int(lmp.get_thermo("step")) // every + 1
-            record = np.array([[lmp.extract_fix("record", 0, 2, row, column) for column in range(3)] for row in range(count)])
+            record = np.array(
+                [[lmp.extract_fix("record", 0, 2, row, column) for column in (0, 1)] for row in range(count)]
+            )
     except _UnstableError as error:
         return _Trajectory(np.empty(0), np.empty(0), str(error))
-    energies = record[:, :2].sum(axis=1) / atoms
-    return _Trajectory(energies, record[:, 2], _instability(energies, count, steps // every + 1))
+    energies = record.sum(axis=1) / atoms
+    # The centre of mass rests, which takes three degrees of freedom: T = 2 E_kin/((3N − 3) k_B).
+    temperatures = 2.0 * record[:, 1] / (max(3 * atoms - 3, 1) * BOLTZMANN)
+    return _Trajectory(energies, temperatures, _instability(energies, count, steps // every + 1))
 
 
 def _instability(energies: Float[np.ndarray, " samples"], count: int, expected: int) -> str:

@@ -1,10 +1,11 @@
 """Expert-curated training structures, built where a user gives none.
 
-The groups and their shares follow the tungsten set of Wood & Thompson (arXiv:1702.07042) and Wood, Cusentino, Wirth &
-Thompson, Phys. Rev. B 99, 184305 (2019), most of which goes back to Szlachta, Bartók & Csányi, Phys. Rev. B 90,
-104108 (2014): counted over its 8,909 pure-tungsten structures, with a floor of 3% so that no group is lost in a small
-set.  Molecular dynamics stands in for the rest of an expert's craft where a potential is given; without one, crystals
-are rattled harmonically and liquids and glasses are packings of soft spheres.
+The groups and their shares follow the tungsten set of Wood & Thompson (arXiv:1702.07042) and Wood, Cusentino,
+Wirth & Thompson, Phys. Rev. B 99, 184305 (2019), most of which goes back to Szlachta, Bartók & Csányi, Phys.
+Rev. B 90, 104108 (2014): counted over its 8,909 pure-tungsten structures, with a floor of 3% so that no
+group is lost in a small set.  Given a potential, crystals at temperatures, liquids and glasses come from
+Langevin dynamics; without one, the crystals are rattled harmonically and liquids and glasses are packings
+of soft spheres.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ase import Atoms
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential
 from mechlearn.sampling.expert_crystal import Crystal, Lattice
-from mechlearn.sampling.expert_disorder import amorphous, liquid
 from mechlearn.sampling.expert_dislocation import dislocation_quadrupole
+from mechlearn.sampling.expert_disorder import amorphous, liquid
 from mechlearn.sampling.expert_dynamics import LangevinSettings, Ramp, langevin
 from mechlearn.sampling.expert_perfect import equation_of_state, hot_crystal, strained_crystal
 from mechlearn.sampling.expert_planes import gamma_surface, gamma_surface_vacancy, surface
@@ -129,8 +130,8 @@ def expert_structures(
 ) -> StructureBatch:
     """Build the expert-curated set of an element, without labels.
 
-    The random numbers of a structure come from the set's seed and the structure's index alone, so that any part
-    of the set, built anywhere, is the same; ``seeds`` records them.
+    The random numbers of a structure come from the set's seed and the structure's index alone, so that any
+    part of the set, built anywhere, is the same; ``seeds`` records them.
 
     Parameters
     ----------
@@ -164,13 +165,15 @@ def expert_structures(
     --------
     >>> batch = expert_structures("W", 24, seed=1)
     >>> len(batch), len(set(batch.groups)), batch.groups.count("gamma_surface")
-    (24, 12, 7)
+    (24, 12, 8)
     >>> part = expert_structures("W", 24, seed=1, indices=[3, 17])
     >>> bool((part.positions == batch.select([3, 17]).positions).all())
     True
     """
     if count < 1 or seed < 0:
-        raise InputError(f"building an expert set: count {count}, seed {seed}; give at least one, and no negative seed")
+        raise InputError(
+            f"building an expert set: count {count}, seed {seed}; give at least one, and no negative seed"
+        )
     metal = Crystal.of(
         element,
         lattice=crystal,
@@ -182,7 +185,9 @@ def expert_structures(
     owners = np.repeat(list(shares), apportioned(list(shares.values()), count))
     chosen = range(count) if indices is None else indices
     if any(not 0 <= index < count for index in chosen):
-        raise InputError(f"building an expert set: an index lies outside 0 … {count - 1}; give indices of the set")
+        raise InputError(
+            f"building an expert set: an index lies outside 0 … {count - 1}; give indices of the set"
+        )
     seeds = [structure_seed(seed, index) for index in chosen]
     rngs = [np.random.default_rng(value) for value in seeds]
     drafts = [EXPERT_GROUPS[owners[index]].draft(metal, rng) for index, rng in zip(chosen, rngs, strict=True)]
@@ -229,7 +234,10 @@ def _group_shares(groups: Sequence[str] | Mapping[str, float] | None, metal: Cry
         if metal.lattice not in EXPERT_GROUPS[name].lattices:
             suited = ", ".join(sorted(EXPERT_GROUPS[name].lattices))
             raise InputError(f"{doing}: the group {name!r} is for {suited} only; leave it out")
-    shares = {name: float(groups[name]) if isinstance(groups, Mapping) else EXPERT_GROUPS[name].share for name in names}
+    shares = {
+        name: float(groups[name]) if isinstance(groups, Mapping) else EXPERT_GROUPS[name].share
+        for name in names
+    }
     if not shares or not all(np.isfinite(share) and share > 0 for share in shares.values()):
         raise InputError(f"{doing}: the shares of the groups are {shares}; give positive numbers")
     return shares

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 import numpy as np
 from ase import Atoms
@@ -20,16 +20,19 @@ from mechlearn.units import ATOMIC_MASS, BOLTZMANN
 
 Lattice = Literal["bcc", "fcc", "hcp"]
 
+# fmt: off
 #: Melting points at ambient pressure, K, rounded (CRC Handbook of Chemistry and Physics, 97th edition).
 MELTING_TEMPERATURES: Final = {
-    **{"Li": 454, "Na": 371, "K": 337, "Rb": 312, "Cs": 302, "Be": 1560, "Mg": 923, "Ca": 1115, "Sr": 1050},
-    **{"Ba": 1000, "Sc": 1814, "Y": 1795, "La": 1193, "Ti": 1941, "Zr": 2128, "Hf": 2506, "V": 2183},
-    **{"Nb": 2750, "Ta": 3290, "Cr": 2180, "Mo": 2896, "W": 3687, "Tc": 2430, "Re": 3458, "Fe": 1811},
-    **{"Ru": 2606, "Os": 3306, "Co": 1768, "Rh": 2236, "Ir": 2719, "Ni": 1728, "Pd": 1828, "Pt": 2041},
-    **{"Cu": 1358, "Ag": 1235, "Au": 1337, "Zn": 693, "Cd": 594, "Al": 933, "Pb": 601, "Tl": 577, "Th": 2023},
+    "Li": 454, "Na": 371, "K": 337, "Rb": 312, "Cs": 302, "Be": 1560, "Mg": 923, "Ca": 1115, "Sr": 1050,
+    "Ba": 1000, "Sc": 1814, "Y": 1795, "La": 1193, "Ti": 1941, "Zr": 2128, "Hf": 2506, "V": 2183,
+    "Nb": 2750, "Ta": 3290, "Cr": 2180, "Mo": 2896, "W": 3687, "Tc": 2430, "Re": 3458, "Fe": 1811,
+    "Ru": 2606, "Os": 3306, "Co": 1768, "Rh": 2236, "Ir": 2719, "Ni": 1728, "Pd": 1828, "Pt": 2041,
+    "Cu": 1358, "Ag": 1235, "Au": 1337, "Zn": 693, "Cd": 594, "Al": 933, "Pb": 601, "Tl": 577,
+    "Th": 2023,
 }
+# fmt: on
 
-#: The root-mean-square displacement at the melting point over the nearest-neighbour distance (Lindemann 1910).
+#: Root-mean-square displacement at the melting point over the nearest-neighbour distance (Lindemann 1910).
 LINDEMANN_RATIO: Final = 0.1
 
 #: Linear thermal expansion from 0 K to the melting point; nearly one number for all metals (Grüneisen 1912).
@@ -111,7 +114,9 @@ class Crystal:
         lattice = lattice or str(measured.get("symmetry"))
         if lattice not in get_args(Lattice):
             raise InputError(f"{doing}: its lattice is {lattice!r}; give crystal='bcc', 'fcc' or 'hcp'")
-        temperature = melting_temperature or MELTING_TEMPERATURES.get(element)
+        temperature = (
+            MELTING_TEMPERATURES.get(element) if melting_temperature is None else melting_temperature
+        )
         if temperature is None:
             raise InputError(f"{doing}: no melting point is on record; give melting_temperature in K")
         for name, value in (("lattice_constant", lattice_constant), ("melting_temperature", temperature)):
@@ -119,7 +124,9 @@ class Crystal:
                 raise InputError(f"{doing}: {name} is {value}; give a positive number")
         own = measured.get("symmetry") == lattice
         if lattice_constant is None and not own and potential is None:
-            raise InputError(f"{doing}: it is not {lattice} in nature; give a lattice_constant in Å or a potential")
+            raise InputError(
+                f"{doing}: it is not {lattice} in nature; give a lattice_constant in Å or a potential"
+            )
         guess = cls(
             element=element,
             lattice=cast(Lattice, lattice),
@@ -197,10 +204,10 @@ class Crystal:
     def rattle_amplitude(self, temperature: float) -> float:
         """Standard deviation of each component of an independent displacement at a temperature, Å.
 
-        Lindemann: the displacement has the root mean square 0.1 d √(T/T_melt), d the nearest-neighbour distance.
-        The displacements of a real crystal are correlated; independent ones of the same size would cost a
-        Debye crystal ⟨ω²⟩⟨ω⁻²⟩ = 9/5 of its energy, so that s² = (5/9) (0.1 d)² (T/T_melt) / 3 is what gives
-        the harmonic energy (3/2) k T an atom.
+        Lindemann: the displacement has the root mean square 0.1 d √(T/T_melt), d the nearest-neighbour
+        distance. The displacements of a real crystal are correlated; independent ones of the same size
+        would cost a Debye crystal ⟨ω²⟩⟨ω⁻²⟩ = 9/5 of its energy, so that s² = (5/9) (0.1 d)² (T/T_melt) / 3
+        gives about the harmonic energy (3/2) k T an atom.
         """
         share = max(temperature, 0.0) / self.melting_temperature
         return LINDEMANN_RATIO * self.nearest_neighbour * float(np.sqrt(5 / 9 * share / 3))
@@ -234,7 +241,8 @@ class Crystal:
         Parameters
         ----------
         directions : (3, 3)
-            Rows in units of the conventional cell's vectors (halves where the lattice has them), right-handed.
+            Rows in units of the conventional cell's vectors (halves where the lattice has them),
+            right-handed.
 
         Raises
         ------
@@ -264,15 +272,15 @@ class Crystal:
 
 def _measured_constant(element: str, lattice: str) -> float:
     """The measured lattice constant of an element, or the one that keeps its volume in another lattice."""
-    measured = reference_states[atomic_numbers[element]] or {}
-    own, constant = measured.get("symmetry"), measured.get("a")
+    measured: dict[str, Any] = reference_states[atomic_numbers[element]] or {}
+    own = measured.get("symmetry")
     if own == lattice:
-        return float(constant)
+        return float(measured["a"])
     atoms_in_cell = {"bcc": 2, "fcc": 4}
     if own in atoms_in_cell:
-        volume = constant**3 / atoms_in_cell[own]
+        volume = measured["a"] ** 3 / atoms_in_cell[own]
     elif own == "hcp":
-        volume = np.sqrt(3) / 4 * measured["c/a"] * constant**3
+        volume = np.sqrt(3) / 4 * measured["c/a"] * measured["a"] ** 3
     else:
         # Nothing comparable is on record: start from the volume of touching spheres of 1.4 Å.
         volume = 16.0
@@ -280,6 +288,6 @@ def _measured_constant(element: str, lattice: str) -> float:
 
 
 def closest_pair(atoms: Atoms, cutoff: float) -> float:
-    """The smallest distance between two atoms or an atom and its image, Å; the cutoff where none is below it."""
+    """The smallest distance of two atoms, images included, Å; the cutoff where none is below it."""
     pairs = neighbour_pairs(StructureBatch.from_atoms([atoms]), cutoff)
     return float(pairs.distances.min(initial=cutoff))

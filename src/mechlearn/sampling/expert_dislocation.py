@@ -19,7 +19,7 @@ QUADRUPOLE_DIRECTIONS: Final = ((5, 5, -10), (-2, 7, -5), (0.5, 0.5, 0.5))
 def theta(z: Complex[np.ndarray, " points"], tau: complex) -> Complex[np.ndarray, " points"]:
     """Jacobi's θ₁(z | τ) = 2 Σ_n (−1)ⁿ q^((n + ½)²) sin((2n + 1) z), q = e^(iπτ).
 
-    It has one zero in each cell of the lattice π, πτ, as the logarithm of a periodic array of dislocations needs.
+    It has one zero in each cell of the lattice π, πτ: its logarithm is a periodic array of dislocations.
     """
     orders = np.arange(12)
     powers = (-1.0) ** orders * np.exp(1j * np.pi * tau * (orders + 0.5) ** 2)
@@ -34,8 +34,9 @@ def dipole_displacement(
 ) -> Float[np.ndarray, " points"]:
     """Displacement along the line of a periodic array of screw dipoles, Å, up to whole Burgers vectors.
 
-    In isotropic elasticity a screw dislocation moves the crystal by (b / 2π) arg(x − x₁), and a dipole's sum over all
-    its images is closed with x + iy = ζ, L the cell's first (real) vector, τ the second over the first:
+    In isotropic elasticity a screw dislocation moves the crystal by (b / 2π) arg(x − x₁), and a dipole's
+    sum over all its images is closed with x + iy = ζ, L the cell's first (real) vector, τ the second over
+    the first:
 
         u = (b / 2π) Im ln [ θ₁(π (ζ − ζ₁)/L | τ) / θ₁(π (ζ − ζ₂)/L | τ) ] + (b / A) Im(ζ₂ − ζ₁) x.
 
@@ -68,7 +69,7 @@ def dipole_displacement(
 def dipole_tilt(
     cell: Float[np.ndarray, "2 2"], cores: Float[np.ndarray, "2 2"], burgers: float
 ) -> Float[np.ndarray, "2"]:
-    """What each cell vector gains along the line, Å: the plastic strain b ⊗ A / V of the cut between the cores."""
+    """What each cell vector gains along the line, Å: the plastic strain b ⊗ A / V of the dipole's cut."""
     separation = cores[1] - cores[0]
     area = cell[0, 0] * cell[1, 1]
     return cell @ (np.array([separation[1], -separation[0]]) * burgers / area)
@@ -77,8 +78,8 @@ def dipole_tilt(
 def core_sites(crystal: Crystal, cell: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:
     """The centres of two triangles of ⟨111⟩ columns, half the first cell vector apart, Å from a column.
 
-    One triangle points up and the other down: its three columns wind the other way, which makes both cores of a dipole
-    of the same kind.
+    One triangle points up and the other down: its three columns wind the other way, which makes both cores
+    of a dipole of the same kind.
     """
     side = np.sqrt(2 / 3) * crystal.lattice_constant
     first = np.array([0.5 * side, side / np.sqrt(12)])
@@ -107,7 +108,7 @@ def quadrupole(crystal: Crystal, shift: float = 0.0, sign: int = 1) -> Atoms:
 
 
 def dislocation_quadrupole(crystal: Crystal, rng: np.random.Generator) -> Atoms:
-    """A screw quadrupole with its cores anywhere on the way between two Peierls valleys, easy or hard, rattled."""
+    """A screw quadrupole, its cores anywhere between two Peierls valleys, easy or hard, rattled."""
     shift, sign = rng.random(), int(rng.choice([-1, 1]))
     temperature = rng.uniform(0.01, 0.3) * crystal.melting_temperature
     expanded = crystal.thermal_strain(temperature) * np.eye(3)

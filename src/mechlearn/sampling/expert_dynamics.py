@@ -75,7 +75,7 @@ def langevin(
     crystal: Crystal,
     potential: Potential,
     rngs: Sequence[np.random.Generator],
-    settings: LangevinSettings = LangevinSettings(),  # noqa: B008 - frozen
+    settings: LangevinSettings = LangevinSettings(),
 ) -> StructureBatch:
     """The structures after a Langevin run at constant volume, each along its own temperature ramp.
 
@@ -123,15 +123,17 @@ def langevin(
     for step in range(settings.steps):
         velocities += 0.5 * timestep * kick
         positions += 0.5 * timestep * velocities
-        velocities = kept * velocities + np.sqrt(1 - kept**2) * thermal_velocities((step + 1) / settings.steps)
+        velocities = kept * velocities + np.sqrt(1 - kept**2) * thermal_velocities(
+            (step + 1) / settings.steps
+        )
         positions += 0.5 * timestep * velocities
         kick = acceleration(positions)
         velocities += 0.5 * timestep * kick
         if not np.abs(velocities).max() < speed_limit:
             culprit = int(batch.structure_of_atom[np.argmax(~(np.abs(velocities).max(axis=1) < speed_limit))])
             raise WorkError(
-                f"running Langevin dynamics: {batch.names[culprit] or f'structure {culprit}'} flew apart at step "
-                f"{step}; the potential has no repulsive core there, so give another or leave potential out"
+                f"running Langevin dynamics: structure {culprit} ({batch.names[culprit]}) flew apart at step "
+                f"{step}; the potential has no repulsive core there: give another, or none"
             )
     return replace(batch, positions=positions)
 
@@ -139,7 +141,8 @@ def langevin(
 def pushed_apart(atoms: Atoms, distance: float) -> Atoms:
     """The structure with its atoms moved until no two are closer than a distance (Å).
 
-    Minimises the overlap Σ_pairs ½ (1 − r/d)² over pairs with r < d, d one hundredth above the distance asked.
+    Minimises the overlap Σ_pairs ½ (1 − r/d)² over pairs with r < d, d one hundredth above the distance
+    asked.
 
     Raises
     ------
@@ -149,7 +152,9 @@ def pushed_apart(atoms: Atoms, distance: float) -> Atoms:
     target = 1.01 * distance
     moved, batch = atoms.copy(), StructureBatch.from_atoms([atoms])
 
-    def overlap(coordinates: Float[np.ndarray, " coordinates"]) -> tuple[float, Float[np.ndarray, " coordinates"]]:
+    def overlap(
+        coordinates: Float[np.ndarray, " coordinates"],
+    ) -> tuple[float, Float[np.ndarray, " coordinates"]]:
         pairs = neighbour_pairs(replace(batch, positions=coordinates.reshape(-1, 3)), target)
         depth = 1 - pairs.distances / target
         # Each pair is listed twice, once from either end: half the energy, and the whole gradient of one end.
@@ -158,13 +163,18 @@ def pushed_apart(atoms: Atoms, distance: float) -> Atoms:
         np.add.at(gradient, pairs.first, pulls)
         return float(0.25 * depth @ depth), gradient.ravel()
 
-    options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-9}
-    settled = minimize(overlap, atoms.positions.ravel(), jac=True, method="L-BFGS-B", options=options)
+    settled = minimize(
+        overlap,
+        atoms.positions.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-9},
+    )
     moved.positions = settled.x.reshape(-1, 3)
     found = closest_pair(moved, distance)
     if found < 0.97 * distance:
         raise WorkError(
-            f"pushing {len(atoms)} atoms apart: two are left {found:.2f} Å apart where {distance:.2f} Å was asked; "
-            "give them more volume"
+            f"pushing {len(atoms)} atoms apart: two are left at {found:.2f} Å where {distance:.2f} Å was "
+            "asked; give them more volume"
         )
     return moved

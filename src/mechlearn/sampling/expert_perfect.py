@@ -19,7 +19,7 @@ LARGEST_STRAIN: Final = 0.1
 #: Volumes of the equations of state over each lattice's reference volume.
 VOLUME_RANGE: Final = (0.7, 1.4)
 
-#: No lattice of an equation of state has, at its reference volume, shorter bonds than this times the crystal's.
+#: The shortest bonds of a lattice at its reference volume, over the crystal's own.
 SHORTEST_BOND: Final = 0.92
 
 

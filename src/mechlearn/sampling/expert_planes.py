@@ -28,7 +28,7 @@ class Plane:
     """
 
     name: str
-    directions: tuple[tuple[float, float, float], ...]
+    directions: tuple[tuple[float | int, ...], ...]
     repeats: int
     glides: bool = False
 
@@ -76,7 +76,7 @@ def ideal_surface(crystal: Crystal, plane: Plane) -> Atoms:
 
 
 def surface(crystal: Crystal, rng: np.random.Generator) -> Atoms:
-    """A {100}, {110}, {111} or {112} slab under vacuum, its layers and its plane strained by up to ±2%, rattled."""
+    """A {100}, {110}, {111} or {112} slab under vacuum, strained by up to ±2%, rattled."""
     plane = _drawn(PLANES[crystal.lattice], rng)
     temperature = rng.uniform(0.02, 0.4) * crystal.melting_temperature
     atoms = strained(ideal_surface(crystal, plane), random_strain(rng, 0.02))
@@ -89,9 +89,9 @@ def surface(crystal: Crystal, rng: np.random.Generator) -> Atoms:
 def stacking_fault(crystal: Crystal, plane: Plane, shift: Float[np.ndarray, "2"], repeats: int = 1) -> Atoms:
     """A block cut along a plane, one half displaced by ``shift`` in units of the plane's two lattice vectors.
 
-    The displacement tilts the third cell vector, c ← c + s₁ a + s₂ b, which leaves one fault in the cell, between
-    its top and its image's bottom.  The fault opens along the normal, as relaxed ones do, until no bond across it is
-    shorter than 0.85 nearest-neighbour distances.
+    The displacement tilts the third cell vector, c ← c + s₁ a + s₂ b, which leaves one fault in the cell,
+    between its top and its image's bottom.  The fault opens along the normal, as relaxed ones do, until no
+    bond across it is shorter than 0.85 nearest-neighbour distances.
 
     Parameters
     ----------

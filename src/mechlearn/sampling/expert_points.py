@@ -31,7 +31,7 @@ SITES: Final[dict[Lattice, dict[str, tuple[float, float, float]]]] = {
 
 
 def _disturbed(atoms: Atoms, crystal: Crystal, rng: np.random.Generator) -> tuple[Atoms, float]:
-    """The structure under a strain of up to ±1%, rattled at up to 0.4 of the melting point; the temperature."""
+    """The structure strained by up to ±1% and rattled at up to 0.4 of the melting point; the temperature."""
     temperature = rng.uniform(0.02, 0.4) * crystal.melting_temperature
     return rattled(strained(atoms, random_strain(rng, 0.01)), crystal, temperature, rng), temperature
 
@@ -78,8 +78,8 @@ def ideal_interstitial(crystal: Crystal, kind: str) -> Atoms:
 def interstitial(crystal: Crystal, rng: np.random.Generator) -> Atoms:
     """A supercell with one atom more: a dumbbell along ⟨100⟩, ⟨110⟩ or ⟨111⟩, octahedral or tetrahedral.
 
-    Its atoms are pushed apart to 0.78 nearest-neighbour distances after the rattle, which breaks the symmetry that
-    would hold a row of atoms jammed.
+    Its atoms are pushed apart to 0.78 nearest-neighbour distances after the rattle, which breaks the
+    symmetry that would hold a row of atoms jammed.
     """
     kind = str(rng.choice(interstitial_kinds(crystal)))
     atoms, temperature = _disturbed(ideal_interstitial(crystal, kind), crystal, rng)

@@ -44,8 +44,9 @@ class GenerationSettings:
         The range of volumes, in units of the ambient volume.
     cutoff, twojmax : float, int
         The descriptor whose entropy counts.
-    entropy_weight : float
-        κ, eV an atom; its sign is the structure's.
+    weakest, strongest : float
+        The range of κ, eV an atom; each structure draws its own, evenly in its logarithm, so that the set has
+        structures near the core's own packings and others far from any that nature would make.
     core_strength : float
         ε of the repulsive core, eV.
     core_ratio : float
@@ -63,13 +64,14 @@ class GenerationSettings:
     atomic_volume: float | None = None
     smallest: int = 4
     largest: int = 60
-    densest: float = 0.75
+    densest: float = 0.8
     loosest: float = 1.45
     cutoff: float = 4.73
     twojmax: int = 2
-    entropy_weight: float = 1.0
+    weakest: float = 0.1
+    strongest: float = 1.0
     core_strength: float = 300.0
-    core_ratio: float = 0.95
+    core_ratio: float = 1.05
     annealing: AnnealingSchedule = field(default_factory=AnnealingSchedule)
     minimisation: FireSettings = field(default_factory=FireSettings)
 
@@ -87,6 +89,11 @@ class GenerationSettings:
             raise InputError(
                 f"generating structures: volumes from {self.densest} to {self.loosest} of the ambient one; "
                 "give 0 < densest ≤ loosest"
+            )
+        if not 0 < self.weakest <= self.strongest:
+            raise InputError(
+                f"generating structures: entropy weights from {self.weakest} to {self.strongest} eV; "
+                "give 0 < weakest ≤ strongest"
             )
         if not self.cutoff > 0:
             raise InputError(f"generating structures: the cutoff is {self.cutoff} Å; give a positive number")
@@ -151,8 +158,9 @@ def generate_structures(settings: GenerationSettings, indices: Sequence[int], se
     streams = [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))) for index in indices]
     batch = _random_structures(settings, streams)
     signs = np.array([1.0 if index % 2 == 0 else -1.0 for index in indices])
+    weights = np.exp([stream.uniform(np.log(settings.weakest), np.log(settings.strongest)) for stream in streams])
     potential = EntropyPotential(
-        settings.descriptor, reference_scale(settings), settings.core, signs * settings.entropy_weight
+        settings.descriptor, reference_scale(settings), settings.core, signs * weights
     )
     batch = _without_overlaps(settings, batch)
     batch = anneal(potential, batch, streams, settings.annealing, settings.minimisation.largest_move)

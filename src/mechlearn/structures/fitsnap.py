@@ -9,9 +9,8 @@ A stress that is zero in all nine places is how these files say "no label", so i
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -307,15 +306,7 @@ def _pressure_rows(stress: Float[np.ndarray, "6"]) -> list[list[float]]:
 
 
 def write_fitsnap(batch: StructureBatch, folder: Path) -> None:
-    """Write a batch as ``folder/group/name.json``, one file a structure.
-
-    Raises
-    ------
-    InputError
-        Where the folder exists and is not empty, so that no file of another set is mixed in or lost.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"writing {folder}: it exists and is not an empty folder; choose another name or remove it")
+    """Write a batch as ``folder/group/name.json``, one file a structure."""
     taken: set[Path] = set()
     for index, (group, name) in enumerate(zip(batch.groups, batch.names, strict=True)):
         path = _free_path(folder, group, name, index, taken)
@@ -338,15 +329,3 @@ def _safe_parts(text: str) -> list[str]:
     """The parts of a slash-separated name as file names: none of them empty, hidden or a step upwards."""
     parts = (re.sub(r"[^\w.+=-]", "_", part).lstrip(".") for part in text.split("/"))
     return [part for part in parts if part]
-
-
-def json_files(folder: Path) -> list[Path]:
-    """The visible ``.json`` files below a folder, in natural order."""
-    return sorted(_visible(folder, (".json",)), key=natural_key)
-
-
-def _visible(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
-    wanted = tuple(suffixes)
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in files if name.endswith(wanted) and not name.startswith("."))

@@ -261,7 +261,7 @@ def _open(part: Path) -> pq.ParquetFile:
         facts = json.loads((file.schema_arrow.metadata or {}).get(METADATA_KEY, b"null"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _part_error(part, error) from error
-    if not isinstance(facts, dict) or not file.schema_arrow.equals(SCHEMA, check_metadata=False):
+    if not isinstance(facts, dict) or not {"structures", "atoms"} <= facts.keys() or not file.schema_arrow.equals(SCHEMA, check_metadata=False):
         raise InputError(f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it")
     if facts.get("format") != FORMAT_VERSION:
         raise InputError(

@@ -1,0 +1,208 @@
+"""Sets on disk, made in parts: any number of workers, any number of interruptions, the same bytes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from mechlearn.engines import executor, run_campaign
+from mechlearn.errors import InputError
+from mechlearn.interactions import Potential, label, labeller
+from mechlearn.sampling.expert import expert_structures
+from mechlearn.structures import StructureBatch, StructureSet, read_structures
+from mechlearn.studies.configuration import differences
+from mechlearn.studies.results import plain, read_json, write_json
+
+#: Structures of one part, which is what a worker does at a time and what an interruption can lose.
+STRUCTURES_PER_PART = 64
+
+#: Where a set says how it was made.
+RECIPE = "recipe.json"
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """Makes the structures of a set, given their indices; it can be sent to another process."""
+
+    def __call__(self, indices: Sequence[int]) -> StructureBatch:
+        """The structures at these indices."""
+        ...
+
+
+def make_set(
+    maker: Maker,
+    count: int,
+    out: Path,
+    recipe: Mapping[str, Any],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    doing: str = "making structures",
+) -> StructureSet:
+    """Make a set on disk, part by part, going on where an earlier run stopped.
+
+    Parameters
+    ----------
+    maker : Maker
+        Gives the structures at given indices; asked twice, it gives the same.
+    count : int
+        How many structures there are to be.
+    out : Path
+        The folder of the set.
+    recipe : mapping
+        What the structures depend on; kept in ``recipe.json`` and compared when the folder is taken up again.
+    workers, scheduler
+        As in :func:`mechlearn.engines.executor`.
+    doing : str
+        What the progress bar and the messages say.
+
+    Raises
+    ------
+    InputError
+        The folder holds a set of another recipe (the message says what differs), or other files.
+    """
+    claim(out, {**recipe, "structures": count}, doing)
+    target = StructureSet.create(out)
+    parts = -(-count // STRUCTURES_PER_PART)
+    if not all(target.has_part(part) for part in range(parts)):
+        with executor(workers, scheduler) as pool:
+            run_campaign(_Part(maker, count, str(out)), range(parts), pool, done=target.has_part, label=doing)
+    return StructureSet.open(out)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Make one part and put it in its place."""
+
+    maker: Maker
+    count: int
+    out: str
+
+    def __call__(self, part: int) -> int:
+        first = part * STRUCTURES_PER_PART
+        indices = range(first, min(first + STRUCTURES_PER_PART, self.count))
+        StructureSet(Path(self.out)).append(self.maker(indices), part=part)
+        return part
+
+
+def claim(out: Path, recipe: Mapping[str, Any], doing: str) -> None:
+    """Write down in a folder what is being made there, or find that it is the same as before.
+
+    Raises
+    ------
+    InputError
+        Something else is being made there, or the folder holds other files.
+    """
+    record, ours = out / RECIPE, plain(recipe)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{doing}: {out} is a file; give a folder with --out")
+    if record.exists():
+        if unlike := differences(read_json(record), ours):
+            shown = "; ".join(unlike[:3])
+            raise InputError(
+                f"{doing}: {out} was made otherwise ({shown}); give another --out, or the same options"
+            )
+    elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+        raise InputError(f"{doing}: {out} holds other files; give a new or empty folder with --out")
+    else:
+        write_json(record, ours)
+
+
+@dataclass(frozen=True)
+class _Expert:
+    """The expert set of an element, heated with a potential where one is named."""
+
+    element: str
+    count: int
+    potential: str | None
+    seed: int
+
+    def __call__(self, indices: Sequence[int]) -> StructureBatch:
+        potential = None if self.potential is None else labeller(self.potential, (self.element,))
+        return expert_structures(
+            self.element, self.count, potential=potential, seed=self.seed, indices=indices
+        )
+
+
+def expert_set(
+    element: str,
+    count: int,
+    out: Path,
+    *,
+    potential: str | None = "eam",
+    seed: int = 0,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> StructureSet:
+    """Make the built-in expert set of an element on disk.
+
+    Parameters
+    ----------
+    element : str
+        Chemical symbol of a bcc, fcc or hcp metal.
+    count : int
+        How many structures.
+    out : Path
+        The folder of the set.
+    potential : str, optional
+        What runs the dynamics of crystals and liquids, as :func:`mechlearn.interactions.labeller` names it;
+        None leaves their atoms where random displacements put them.
+    seed : int
+        Same seed, same set.
+    workers, scheduler
+        As in :func:`mechlearn.engines.executor`.
+    """
+    recipe = {"kind": "expert", "element": element, "potential": potential, "seed": seed}
+    maker = _Expert(element, count, potential, seed)
+    return make_set(
+        maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set"
+    )
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The structures of a source with the labels of a potential."""
+
+    source: Path
+    potential: str
+    campaign: str
+
+    def __call__(self, indices: Sequence[int]) -> StructureBatch:
+        batch, potential = _opened(self.source, self.potential, self.campaign)
+        return label(batch.select(list(indices)), potential)
+
+
+@lru_cache(maxsize=1)
+def _opened(source: Path, potential: str, campaign: str) -> tuple[StructureBatch, Potential]:
+    """What the parts of one campaign share in a process: reading a source outlasts labelling a part."""
+    batch = read_structures(source)
+    return batch, labeller(potential, batch.elements)
+
+
+def label_set(
+    source: Path, potential: str, out: Path, *, workers: int = 1, scheduler: str | None = None
+) -> StructureSet:
+    """Label the structures of a file or folder with a potential, into a set on disk.
+
+    Parameters
+    ----------
+    source : Path
+        Structures in any readable format; the labels they have are replaced.
+    potential : str
+        As :func:`mechlearn.interactions.labeller` names it: ``"eam"``, ``"snap"``, ``"gpaw"``, a file,
+        ``"module:callable"``.
+    out : Path
+        The folder of the labelled set.
+    workers, scheduler
+        As in :func:`mechlearn.engines.executor`.
+    """
+    maker = _Labelled(source, potential, campaign=secrets.token_hex(8))
+    count = len(_opened(source, potential, maker.campaign)[0])
+    recipe = {"kind": "labelled", "source": str(source.resolve()), "potential": potential}
+    return make_set(
+        maker, count, out, recipe, workers=workers, scheduler=scheduler, doing=f"labelling {source}"
+    )
