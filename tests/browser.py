@@ -184,15 +184,21 @@ class Browser:
         os.close(self._read)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium or the like; tests that need it are skipped where there is none, but never in CI."""
+def browser_executable() -> str:
+    """The browser on this machine; where there is none the test is skipped, but fails in CI."""
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         reason = f"no browser found (looked for {', '.join(NAMES)}); apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return executable
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium or the like, with one page."""
+    executable = browser_executable()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         running = Browser(executable, Path(profile))
         yield running

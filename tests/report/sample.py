@@ -140,7 +140,7 @@ def data_section(rng):
             ),
             Picture(
                 principal_component_scatter(panels, shares, ["expert", "entropy"]),
-                "Seen along either set's own components, the expert set is clusters and the entropy set one cloud.",
+                "Seen along either set's own components, the expert set is clusters, the other one cloud.",
                 "Both sets along the first two principal components of each.",
             ),
         ],
@@ -240,9 +240,9 @@ def sample_report(seed=0):
     return Report(
         title="Does training data made for diversity give potentials that transfer?",
         summary=[
-            "Yes: potentials trained on the entropy set stay accurate on structures an expert would choose, while "
-            "those trained on the expert set are 46 times worse on the entropy set than the models trained on it.",
-            "Labels come from an embedded-atom potential, so these numbers measure the method and not tungsten. "
+            "Yes: potentials trained on the entropy set stay accurate on structures an expert would choose, "
+            "while those trained on the expert set are 46 times worse on the entropy set than its own.",
+            "Labels come from an embedded-atom potential, so these numbers measure the method, not tungsten. "
             "With 1,500 held-out structures the ratios are known to about 10%.",
         ],
         highlights=[
@@ -253,7 +253,7 @@ def sample_report(seed=0):
         ],
         sections=[data_section(rng), model_section(rng), transfer_section(rng)],
         definitions={
-            "Entropy set": "Structures made so that the atoms of each have environments as different as can be.",
+            "Entropy set": "Structures made so that the atoms of each differ as far as can be.",
             "RMSE": "Root mean square error; energies per atom, forces per component.",
             "<script>alert(1)</script>": "What must be shown and never run & more.",
         },

@@ -73,8 +73,8 @@ def test_the_field_is_harmonic_and_near_a_core_that_of_one_dislocation() -> None
     np.testing.assert_allclose(np.sum(sides, axis=0), 0.0, atol=1e-8)
     radius = 1e-3
     shear = jump(
-        dipole_displacement(CORES[:1] + [radius, radius * step], CELL, CORES, BURGERS)
-        - dipole_displacement(CORES[:1] + [radius, 0.0], CELL, CORES, BURGERS)
+        dipole_displacement(CORES[:1] + np.array([radius, radius * step]), CELL, CORES, BURGERS)
+        - dipole_displacement(CORES[:1] + np.array([radius, 0.0]), CELL, CORES, BURGERS)
     )
     assert shear[0] / (radius * step) == pytest.approx(BURGERS / (2 * np.pi * radius), rel=1e-3)
 

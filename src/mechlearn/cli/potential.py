@@ -167,9 +167,15 @@ def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:
         from mechlearn.potentials.lammps_files import read_snap
 
         return read_snap(model)
+    from mechlearn.errors import InputError
     from mechlearn.interactions import labeller
 
-    return labeller(model, elements)
+    try:
+        return labeller(model, elements)
+    except InputError as error:
+        raise InputError(
+            f"opening the potential {model!r}: it is no folder that `fit` left; {error}"
+        ) from None
 
 
 def _group_weight(word: str) -> tuple[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,7 +59,7 @@ def info(path: PathArgument, as_json: JsonOption = False) -> None:
                 "atoms": batch.atoms,
                 "elements": batch.elements,
                 "groups": [dict(zip(GROUP_FIELDS, row, strict=True)) for row in rows],
-                "findings": [_finding(finding) for finding in report.findings],
+                "findings": report.to_dict()["findings"],
             }
         )
         return
@@ -67,7 +67,7 @@ def info(path: PathArgument, as_json: JsonOption = False) -> None:
     show_table(
         ("group", "structures", "atoms", "energies", "forces", "stresses", "eV/atom, least", "most"), rows
     )
-    show_findings(report)
+    show(str(report))
 
 
 @app.command(epilog="Example: mechlearn structures convert tungsten_dft tungsten.xyz")
@@ -196,23 +196,6 @@ def _group_rows(batch: StructureBatch) -> list[tuple[object, ...]]:
         counts = (int((own & which).sum()) for which in (labelled, forced, stressed))
         rows.append((group or "(no name)", int(own.sum()), int(batch.sizes[own].sum()), *counts, *span))
     return rows
-
-
-def _finding(finding: Any) -> dict[str, Any]:
-    return {
-        "kind": finding.kind,
-        "severity": finding.severity,
-        "message": finding.message,
-        "structures": finding.structures,
-    }
-
-
-def show_findings(report: LabelReport) -> None:
-    """What is suspect, on standard output."""
-    if not report.findings:
-        show("labels: nothing suspect")
-    for finding in report.findings:
-        show(f"{finding.severity}: {finding.message}")
 
 
 def warn(report: LabelReport) -> None:

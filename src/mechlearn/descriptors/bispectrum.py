@@ -242,7 +242,7 @@ class PreparedBispectrum:
         if threads <= 1:
             work(0, groups)
             return
-        edges = np.linspace(0, groups, 4 * threads + 1).astype(int)
+        edges = np.linspace(0, groups, 4 * threads + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, edges[:-1], edges[1:]))
 

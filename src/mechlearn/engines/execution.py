@@ -32,6 +32,7 @@ from mechlearn.errors import InputError, MechlearnError, WorkError
 Result = TypeVar("Result")
 
 _THREAD_VARIABLES = (
+    "MECHLEARN_THREADS",
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -148,7 +149,7 @@ def _prepare_worker() -> None:
         os.environ[variable] = "1"
     # What the main module imported before this ran has read those variables already.
     if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         threadpool_limits(1)
     if (torch := sys.modules.get("torch")) is not None:

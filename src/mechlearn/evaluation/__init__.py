@@ -11,6 +11,7 @@ from mechlearn.evaluation.diversity import (
 from mechlearn.evaluation.regression import RegressionErrors, regression_errors
 from mechlearn.evaluation.resampling import Interval, bootstrap_interval, bootstrap_intervals
 from mechlearn.evaluation.scorecard import GroupRow, Metric, Scorecard, regression_scorecard
+from mechlearn.evaluation.tables import significant
 from mechlearn.evaluation.transfer import GroupHoldout, TransferCell, TransferMatrix, group_holdout
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "principal_components",
     "regression_errors",
     "regression_scorecard",
+    "significant",
     "structure_entropy",
     "zca_comparison",
 ]

@@ -15,6 +15,9 @@ from jaxtyping import Bool, Float
 
 from mechlearn.errors import InputError, WorkError
 
+#: A sum of squares below this is no variation in any unit, and dividing by it would overflow.
+NO_VARIATION = 1e-200
+
 
 @dataclass(frozen=True)
 class RegressionErrors:
@@ -87,7 +90,7 @@ def regression_errors(
         count=int(error.size),
         rmse=float(np.sqrt(np.mean(error**2))),
         mae=float(root_squared.mean()),
-        r2=float(1 - np.sum(error**2) / variation) if variation > 0 else np.nan,
+        r2=float(1 - np.sum(error**2) / variation) if variation > NO_VARIATION else np.nan,
         bias=float(error.mean()),
         maximum=float(root_squared.max()),
         median=float(median),
@@ -155,7 +158,7 @@ def determination(totals: Float[np.ndarray, "draws 6"]) -> Float[np.ndarray, " d
     """R² = 1 − Σe²/(Σr² − (Σr)²/n) of each draw; NaN where the reference does not vary."""
     variation = totals[:, 4] - totals[:, 3] ** 2 / totals[:, 0]
     # Rounding leaves a trace of the squares; below it the reference is constant.
-    constant = variation <= 1e-14 * totals[:, 4]
+    constant = variation <= np.maximum(1e-14 * totals[:, 4], NO_VARIATION)
     return np.where(constant, np.nan, 1 - totals[:, 2] / np.where(constant, 1.0, variation))
 
 

@@ -11,7 +11,7 @@ from mechlearn.errors import InputError
 from mechlearn.interactions.ase import AsePotential
 
 _INSTALL = (
-    "install it with: apt-get install libxc-dev libopenblas-dev gpaw-data; pip install gpaw; and set "
+    "install it with: apt-get install g++ libxc-dev libopenblas-dev gpaw-data; CC=g++ pip install gpaw; and set "
     "GPAW_SETUP_PATH to the folder of setups that 'dpkg -L gpaw-data' names"
 )
 
@@ -34,14 +34,16 @@ def gpaw_potential(
         Kinetic energy up to which plane waves are taken, eV.
     kpoint_density
         Points per Å⁻¹ along each reciprocal vector (Γ-centred), so that cells of all sizes are sampled alike.
+        Their number is rounded up, and so can jump between cells that differ a little.
     smearing
         Width of the Fermi–Dirac occupation of states, eV. The energies are free energies, consistent with
         the forces.
     functional
         Exchange and correlation, as GPAW calls it.
     setups
-        Which data set an element takes, such as ``{"W": "6"}`` for ``W.6``, the default for tungsten:
-        six valence electrons, the semi-core states frozen.
+        Which data set an element takes where it is not GPAW's own choice, such as ``{"W": "6"}`` for ``W.6``.
+        For bcc tungsten the default (14 electrons, 5p among them) gives a lattice parameter of 3.183 Å and a
+        bulk modulus of 303 GPa; ``W.6``, whose 5p states are frozen, 3.204 Å and 305 GPa.
 
     Raises
     ------
@@ -53,8 +55,7 @@ def gpaw_potential(
             raise InputError(f"setting up GPAW: {name} is {value}; give a number above 0")
     if find_spec("gpaw") is None:
         raise InputError(f"setting up GPAW: it is not installed; {_INSTALL}")
-    chosen = {"W": "6"} if setups is None else dict(setups)
-    factory = GpawCalculator(cutoff, kpoint_density, smearing, functional, tuple(chosen.items()))
+    factory = GpawCalculator(cutoff, kpoint_density, smearing, functional, tuple((setups or {}).items()))
     return AsePotential(factory, fresh=True, name="GPAW")
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import sqrt
 
 import torch
+from torch.nn.utils import skip_init
 
 from mechlearn.learning.perceptron import Perceptron
 
@@ -27,7 +28,7 @@ def perceptron_module(
     """
     layers: list[torch.nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs, dtype=dtype)
+        layer = skip_init(torch.nn.Linear, inputs, outputs, dtype=dtype)  # type: ignore[no-untyped-call]
         bound = 1 / sqrt(inputs)
         torch.nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
         torch.nn.init.uniform_(layer.bias, -bound, bound, generator=generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -217,7 +217,7 @@ def _mean(
     return float(np.average(values, weights=None if weight is None else [weight(batch) for batch in batches]))
 
 
-def _copy(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _copy(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 

@@ -30,6 +30,9 @@ HIDDEN_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
     "B5": (384, 192, 96),
 }
 
+#: Atoms that go through a network at once: the hidden layers of more than this no longer fit a processor's cache.
+_ROWS: Final = 4096
+
 
 def architecture(name: str, features: int) -> tuple[int, ...]:
     """The widths of all layers of one of the ten networks of Montes de Oca Zapiain et al. (2022).
@@ -165,6 +168,10 @@ class NetworkPotential:
 
         This is all that a molecular-dynamics code that computes its own descriptors has to call.
         """
+        if len(D) > _ROWS:
+            starts = range(0, len(D), _ROWS)
+            pieces = [self.energies_and_gradient(D[at : at + _ROWS], element[at : at + _ROWS]) for at in starts]
+            return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
         if len(self.perceptrons) == 1:
             return self._of_element(0, D)
         energies, gradient = np.empty(len(D)), np.empty_like(D)

@@ -82,6 +82,8 @@ def fit_network(
     """
     settings = settings or TrainingSettings()
     widths = architecture(architecture_name, descriptor.features)
+    if not len(train):
+        raise InputError("fitting a network: there is no training structure; give at least one")
     trained = prepare(train, descriptor, reference, energy_weight, force_weight)
     judged = (
         prepare(validation, descriptor, reference, energy_weight, force_weight) if len(validation) else None
@@ -234,9 +236,11 @@ class Frame:
         )
         return cls(mean, spread, shift, scale if scale > 1e-12 else 1.0, float(loss / len(data.batch)) or 1.0)
 
-    def standardised(self, data: FitData) -> Float[np.ndarray, "atoms features"]:
-        """The inputs in this frame."""
-        return (data.inputs - self.mean[data.element]) / self.spread[data.element]
+    def standardised(
+        self, inputs: Float[np.ndarray, "atoms features"], element: Int[np.ndarray, " atoms"]
+    ) -> Float[np.ndarray, "atoms features"]:
+        """Inputs in this frame."""
+        return (inputs - self.mean[element]) / self.spread[element]
 
     def potential(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from mechlearn.structures import StructureBatch
 _RIDGE = 1e-3
 
 
+@runtime_checkable
 class Jacobian(Protocol):
     """The derivatives ∂B_i/∂r_k of one batch, as the two products that a fit needs."""
 
@@ -62,7 +63,7 @@ class _PulledForces(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, displacement: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, displacement: torch.Tensor) -> tuple[torch.Tensor, None]:
         pushed = ctx.jacobian.pushforward(displacement.contiguous().numpy())
         return -torch.from_numpy(np.asarray(pushed, dtype=np.float64)), None
 

@@ -110,9 +110,14 @@ class NveResult:
 
     @property
     def stable(self) -> bool:
-        """Whether every run was stable whose timestep the protocol's rule takes; too long ones need not be."""
+        """Whether every run was stable whose timestep is in the rule's range; longer ones need not be."""
         ruled = self.timesteps_fs <= self.protocol.largest_timestep_fs
         return not any(reason for reason, counts in zip(self.reasons, ruled, strict=True) if counts)
+
+    @property
+    def rule(self) -> str:
+        """In words, which runs count for the order."""
+        return self.protocol.rule
 
     @property
     def reason(self) -> str:
@@ -131,7 +136,7 @@ class NveResult:
             "temperature": [plain(value) for value in self.temperatures],
             "order": plain(self.order),
             "order_interval": [plain(bound) for bound in self.interval],
-            "order_rule": self.protocol.rule,
+            "order_rule": self.rule,
             "counted": [bool(value) for value in self.counted],
             "stable": self.stable,
             "reasons": list(self.reasons),

@@ -51,6 +51,7 @@ def energy_distributions(energies: Mapping[str, Float[np.ndarray, " _"]], bins: 
             customdata=np.stack([counts, 100 * counts / len(values)], axis=1),
             name=f"{name} ({len(values):,})",
             mode="lines",
+            hoveron="points",
             line={"color": colour(index), "width": 2, "shape": "hvh"},
             fill="tozeroy",
             fillcolor=faint(colour(index), 0.18),

@@ -15,9 +15,10 @@
       if (series.z) {
         series.z.forEach((row, j) => row.forEach((z, i) => Number.isNaN(z) || add(series.x[i], series.y[j], z)));
       } else {
-        const base = Number(series.base) || 0;
+        // Bars hold their length; what is drawn is where they end.
+        const end = (y) => (series.type === "bar" ? (Number(series.base) || 0) + y : y);
         for (let i = 0; i < series.x.length; i++) {
-          add(series.x[i], base + series.y[i] || series.y[i], "", Array.isArray(series.text) ? series.text[i] : "");
+          add(series.x[i], end(series.y[i]), "", Array.isArray(series.text) ? series.text[i] : "");
         }
       }
     }

@@ -1,8 +1,9 @@
 """A batch as an Arrow table, one row a structure, and back: whole buffers, no loop over atoms.
 
-Lists are flat and row-major: ``positions`` of a structure holds x1 y1 z1 x2 y2 z2 …, ``cell`` the three lattice
-vectors one after the other.  A label that is absent is null.  ``checksum`` is the CRC-32 of all that a row holds:
-Parquet's own page checksums leave out the headers and the footer, where a changed bit changes data unseen.
+Lists are flat and row-major: ``positions`` of a structure holds x1 y1 z1 x2 y2 z2 …, ``cell`` the three
+lattice vectors one after the other.  A label that is absent is null.  ``checksum`` is the CRC-32 of all that
+a row holds: Parquet's own page checksums leave out the headers and the footer, where a changed bit changes
+data unseen.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ def to_table(batch: StructureBatch) -> pa.Table:
 
 
 def _lists(
-    values: np.ndarray, lengths: Int[np.ndarray, " rows"], kind: pa.DataType, null: Bool[np.ndarray, " rows"] | None = None
+    values: np.ndarray,
+    lengths: Int[np.ndarray, " rows"],
+    kind: pa.DataType,
+    null: Bool[np.ndarray, " rows"] | None = None,
 ) -> pa.Array:
     """A column of lists from the values of all rows, one after the other, and the length of each."""
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
@@ -117,8 +121,8 @@ def from_table(table: pa.Table | pa.RecordBatch, *, source: str) -> StructureBat
     altered = checksums(batch) != columns["checksum"].to_numpy(zero_copy_only=False)
     if altered.any():
         raise InputError(
-            f"reading {source}: the checksum of row {int(np.argmax(altered))} does not fit its data; the part is "
-            "altered: remove it and write it again"
+            f"reading {source}: the checksum of row {int(np.argmax(altered))} does not fit its data; the "
+            "part is altered: remove it and write it again"
         )
     return batch
 
@@ -126,19 +130,27 @@ def from_table(table: pa.Table | pa.RecordBatch, *, source: str) -> StructureBat
 def checksums(batch: StructureBatch) -> UInt32[np.ndarray, " structures"]:
     """CRC-32 of each structure: its texts, seed, cell, atoms and labels, every absent label counted alike."""
     texts = zip(batch.groups, batch.origins, batch.names, strict=True)
-    whole = [memoryview(np.maximum(batch.seeds, -1)), memoryview(batch.periodic), memoryview(_plain(batch.cells))]
-    whole += [memoryview(_plain(batch.energies)), memoryview(_plain(batch.stresses))]
-    each = [memoryview(batch.species), memoryview(_plain(batch.positions)), memoryview(_plain(batch.forces))]
+    seeds = np.maximum(batch.seeds, -1)
+    whole = [seeds, batch.periodic, _plain(batch.cells), _plain(batch.energies), _plain(batch.stresses)]
+    each = [batch.species, _plain(batch.positions), _plain(batch.forces)]
+    whole_bytes = [_rows_of_bytes(array).data for array in whole]
+    each_bytes = [_rows_of_bytes(array).data for array in each]
     sums = np.empty(len(batch), dtype=np.uint32)
     for index, text in enumerate(texts):
         value = zlib.crc32("\0".join(text).encode())
         start, stop = batch.offsets[index], batch.offsets[index + 1]
-        for column in whole:
+        for column in whole_bytes:
             value = zlib.crc32(column[index : index + 1], value)
-        for column in each:
+        for column in each_bytes:
             value = zlib.crc32(column[start:stop], value)
         sums[index] = value
     return sums
+
+
+def _rows_of_bytes(values: np.ndarray) -> np.ndarray:
+    """The same memory as one row of bytes an entry."""
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    return flat.view(np.uint8)
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
@@ -189,6 +201,6 @@ def _check_lengths(columns: dict[str, pa.Array], sizes: Int[np.ndarray, " rows"]
         if wrong.any():
             row = int(np.argmax(wrong))
             raise InputError(
-                f"reading {source}: {name} of row {row} has {found[row]} values where {lengths[row]} are due for "
-                f"{sizes[row]} atoms; write the part again"
+                f"reading {source}: {name} of row {row} has {found[row]} values where {lengths[row]} are due "
+                f"for {sizes[row]} atoms; write the part again"
             )

@@ -24,8 +24,9 @@ def _radial(r, cutoff, values):
 def atomic_features(starts, second, vectors, distances, kinds, kind_count, scale, cutoff, radial, coupled):
     """Two- and three-body invariants of every atom, with all lengths multiplied by ``scale``.
 
-    With A_k = Σ_j φ_k, v_k = Σ_j φ_k r̂ and T_k = Σ_j φ_k r̂r̂ over the neighbours j: A_k over each kind of neighbour
-    (k ≤ radial); and A_k A_l, v_k·v_l, T_k:T_l over all neighbours (k ≤ l ≤ coupled).  Returns (atoms, features).
+    With A_k = Σ_j φ_k, v_k = Σ_j φ_k r̂ and T_k = Σ_j φ_k r̂r̂ over the neighbours j: A_k over each kind of
+    neighbour (k ≤ radial); and A_k A_l, v_k·v_l, T_k:T_l over all neighbours (k ≤ l ≤ coupled).  Returns
+    (atoms, features).
     """
     width = kind_count * radial + 3 * (coupled * (coupled + 1) // 2)
     features = np.zeros((len(starts) - 1, width))
@@ -63,11 +64,11 @@ def _couple(moments, row):
     """Write A_k A_l, v_k·v_l and T_k:T_l of one atom into its row."""
     column = 0
     for k in range(len(moments)):
-        for l in range(k, len(moments)):
-            row[column] += moments[k, 0] * moments[l, 0]
+        for m in range(k, len(moments)):
+            row[column] += moments[k, 0] * moments[m, 0]
             for a in range(1, 4):
-                row[column + 1] += moments[k, a] * moments[l, a]
+                row[column + 1] += moments[k, a] * moments[m, a]
             for a in range(4, 7):
                 # T is symmetric: its three off-diagonal places count twice.
-                row[column + 2] += moments[k, a] * moments[l, a] + 2.0 * moments[k, a + 3] * moments[l, a + 3]
+                row[column + 2] += moments[k, a] * moments[m, a] + 2.0 * moments[k, a + 3] * moments[m, a + 3]
             column += 3

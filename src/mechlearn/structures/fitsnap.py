@@ -1,7 +1,7 @@
 """FitSNAP's JSON: one configuration a file, one folder a group.
 
-A file is an optional ``#`` comment line and ``{"Dataset": {..., "Data": [{"NumAtoms", "Lattice", "Energy",
-"Stress", "AtomTypes", "Positions", "Forces"}]}}``.  Rows of ``Lattice`` are the lattice vectors.  Its stress is
+A file is an optional ``#`` comment line and an object Dataset → Data → one object with NumAtoms, Lattice,
+Energy, Stress, AtomTypes, Positions and Forces.  Rows of ``Lattice`` are the lattice vectors.  Its stress is
 a pressure, positive in compression, in the unit that ``StressStyle`` names; ours is its negative in eV/Å³.
 A stress that is zero in all nine places is how these files say "no label", so it is read as NaN.
 """
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from mechlearn.errors import InputError
 from mechlearn.structures.batch import StructureBatch
@@ -92,12 +92,14 @@ def read_fitsnap(paths: Sequence[Path], *, root: Path) -> StructureBatch:
     paths : sequence of Path
         The files.
     root : Path
-        The folder that the user named: a file's group is its folder's path below this one, or this one's name.
+        The folder that the user named: a file's group is its folder's path below this one, or this one's
+        name.
 
     Returns
     -------
     StructureBatch
-        Labels in eV, eV/Å and eV/Å³ (tension positive); ``origins`` holds ``root``, ``names`` the files' stems.
+        Labels in eV, eV/Å and eV/Å³ (tension positive); ``origins`` holds ``root``, ``names`` the files'
+        stems.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def _configurations(path: Path) -> Iterator[_Configuration]:
     data = dataset.get("Data") if isinstance(dataset, dict) else None
     if not isinstance(dataset, dict) or not isinstance(data, list) or not data:
         raise InputError(
-            f"reading {path}: found no Dataset → Data list with a configuration; give a file in FitSNAP's JSON format"
+            f"reading {path}: found no Dataset → Data list with a configuration; give a file in FitSNAP's "
+            "JSON format"
         )
     units = {style: _unit(path, dataset, style) for style in UNITS}
     for index, record in enumerate(data):
@@ -169,14 +172,14 @@ def _load(path: Path) -> Any:
         raise InputError(f"reading {path}: {error.strerror}; check the path and its rights") from error
     comments = 0
     while text.startswith(b"#"):
-        line, _, text = text.partition(b"\n")
+        _, _, text = text.partition(b"\n")
         comments += 1
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"reading {path}: not complete JSON, {error.msg.lower()} at line {error.lineno + comments}, column "
-            f"{error.colno}; the file looks truncated or edited: copy it again"
+            f"reading {path}: not complete JSON, {error.msg.lower()} at line {error.lineno + comments}, "
+            f"column {error.colno}; the file looks truncated or edited: copy it again"
         ) from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"reading {path}: not a text file in JSON ({error}); give FitSNAP's JSON") from error
@@ -186,7 +189,8 @@ def _unit(path: Path, dataset: Mapping[str, Any], style: str) -> float:
     named = str(dataset.get(style, _DEFAULT_STYLE[style])).lower()
     if named not in UNITS[style]:
         raise InputError(
-            f"reading {path}: {style} is {named!r}; use one of {', '.join(UNITS[style])} and convert the numbers"
+            f"reading {path}: {style} is {named!r}; use one of {', '.join(UNITS[style])} and convert the "
+            "numbers"
         )
     return UNITS[style][named]
 
@@ -206,7 +210,8 @@ def _configuration(
     cell = _numbers(path, "Lattice", record["Lattice"], 3) * units["LatticeStyle"]
     if abs(np.linalg.det(cell)) < 1e-6:
         raise InputError(
-            f"reading {path}: the cell in Lattice is singular (volume 0); give three independent lattice vectors"
+            f"reading {path}: the cell in Lattice is singular (volume 0); give three independent lattice "
+            "vectors"
         )
     stress = np.full(6, np.nan)
     if record.get("Stress") is not None:
@@ -230,7 +235,9 @@ def _configuration(
 
 def _species(path: Path, types: Any) -> list[int]:
     if not isinstance(types, list) or not types:
-        raise InputError(f"reading {path}: AtomTypes is empty or not a list; give one chemical symbol an atom")
+        raise InputError(
+            f"reading {path}: AtomTypes is empty or not a list; give one chemical symbol an atom"
+        )
     try:
         return [atomic_numbers[symbol] for symbol in types]
     except (KeyError, TypeError) as error:
@@ -258,13 +265,14 @@ def _numbers(path: Path, field: str, rows: Any, count: int) -> Float[np.ndarray,
     if array.shape != (count, 3):
         unit = "atoms" if field in ("Positions", "Forces") else "rows"
         raise InputError(
-            f"reading {path}: {field} has shape {array.shape} for {count} {unit}; give {count} rows of 3 numbers"
+            f"reading {path}: {field} has shape {array.shape} for {count} {unit}; give {count} rows of 3 "
+            "numbers"
         )
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InputError(
-            f"reading {path}: {field} holds {array[row].tolist()} at row {row + 1} (counted from 1); repeat the "
-            "calculation or leave the file out"
+            f"reading {path}: {field} holds {array[row].tolist()} at row {row + 1} (counted from 1); repeat "
+            "the calculation or leave the file out"
         )
     return array
 
@@ -290,7 +298,12 @@ def fitsnap_text(batch: StructureBatch, index: int) -> str:
         record["Energy"] = float(batch.energies[index])
     if np.isfinite(batch.forces[own]).all():
         record["Forces"] = batch.forces[own].tolist()
-    dataset = {**_DEFAULT_STYLE, "AtomTypeStyle": "chemicalsymbol", "Label": batch.names[index], "Data": [record]}
+    dataset = {
+        **_DEFAULT_STYLE,
+        "AtomTypeStyle": "chemicalsymbol",
+        "Label": batch.names[index],
+        "Data": [record],
+    }
     return f"# {batch.names[index] or 'a structure'}, group {batch.groups[index] or 'none'}\n" + json.dumps(
         {"Dataset": dataset}, allow_nan=False
     )

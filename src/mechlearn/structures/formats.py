@@ -1,7 +1,8 @@
 """Reading structures from what people hold, and writing them for other codes.
 
-Every label keeps its meaning on the way in: eV, eV/Å, and eV/Å³ with tension positive.  A label that a file does
-not have is NaN; a label that it has and that is not finite is an error, since it would pass for an absent one.
+Every label keeps its meaning on the way in: eV, eV/Å, and eV/Å³ with tension positive.  A label that a file
+does not have is NaN; a label that it has and that is not finite is an error, since it would pass for an
+absent one.
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ def read_structures(path: str | Path, *, elements: Sequence[str] | None = None) 
     Parameters
     ----------
     path : str or Path
-        A structure set; a folder of FitSNAP JSON (a subfolder is a group); extended XYZ; a LAMMPS data file or dump;
-        VASP's OUTCAR or vasprun.xml; anything else that ASE reads; or a folder of those.
+        A structure set; a folder of FitSNAP JSON (a subfolder is a group); extended XYZ; a LAMMPS data file
+        or dump; VASP's OUTCAR or vasprun.xml; anything else that ASE reads; or a folder of those.
     elements : sequence of str, optional
         The elements of LAMMPS's atom types 1, 2, …, for files that do not name them.
 
     Returns
     -------
     StructureBatch
-        Natural order of file names.  ``groups`` come from the file where it has them (``group`` or ``config_type``),
-        else from the folder or the file's name; ``origins`` are ``path``.
+        Natural order of file names.  ``groups`` come from the file where it has them (``group`` or
+        ``config_type``), else from the folder or the file's name; ``origins`` are ``path``.
 
     Raises
     ------
@@ -92,8 +93,8 @@ def _read_folder(folder: Path, elements: Sequence[str] | None) -> StructureBatch
     files = _structure_files(folder)
     if not files:
         raise InputError(
-            f"reading {folder}: the folder holds no file of structures (.json, .xyz, OUTCAR, vasprun.xml, LAMMPS data or "
-            "dump); check the path"
+            f"reading {folder}: the folder holds no file of structures (.json, .xyz, OUTCAR, vasprun.xml, "
+            "LAMMPS data or dump); check the path"
         )
     json_paths = [file for file in files if _format_of(file) == "fitsnap" and is_fitsnap(file)]
     taken = set(json_paths)
@@ -162,7 +163,8 @@ def _names(path: Path, images: Sequence[Atoms]) -> list[str]:
     """Each structure's own name, or the file's, numbered where it holds several."""
     many = len(images) > 1
     return [
-        str(image.info.get("name", f"{path.stem}-{index}" if many else path.stem)) for index, image in enumerate(images)
+        str(image.info.get("name", f"{path.stem}-{index}" if many else path.stem))
+        for index, image in enumerate(images)
     ]
 
 
@@ -184,8 +186,8 @@ def _ase_images(path: Path, kind: str | None, elements: Sequence[str] | None) ->
     except Exception as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else "the file ends early"
         raise InputError(
-            f"reading {path}: ASE cannot read it as {kind or 'any format it knows'} ({type(error).__name__}: {what[:160]}); "
-            "check that the file is whole and of that format"
+            f"reading {path}: ASE cannot read it as {kind or 'any format it knows'} ({type(error).__name__}: "
+            f"{what[:160]}); check that the file is whole and of that format"
         ) from error
     images = images if isinstance(images, list) else [images]
     for image in images:
@@ -199,21 +201,25 @@ def _lammps_options(path: Path, kind: str, elements: Sequence[str] | None) -> di
 
     unknown = [symbol for symbol in elements or () if symbol not in atomic_numbers]
     if unknown:
-        raise InputError(f"reading {path}: {unknown[0]!r} is not a chemical symbol; name the elements of types 1, 2, …")
+        raise InputError(
+            f"reading {path}: {unknown[0]!r} is not a chemical symbol; name the elements of types 1, 2, …"
+        )
     text = path.read_text(encoding="utf-8", errors="replace")
     if kind == "lammps-dump-text":
         columns = re.search(r"^ITEM: ATOMS(.*)$", text, re.MULTILINE)
-        named = columns is not None and {"element", "mass"} & set(columns[1].split())
+        named = columns is not None and bool({"element", "mass"} & set(columns[1].split()))
         options: dict[str, Any] = {"specorder": list(elements)} if elements else {}
         types = columns is not None
     else:
-        named = re.search(r"^\s*(Masses|Atom Type Labels)\b", text, re.MULTILINE)
-        options = {"Z_of_type": {i + 1: atomic_numbers[symbol] for i, symbol in enumerate(elements or ())} or None}
+        named = re.search(r"^\s*(Masses|Atom Type Labels)\b", text, re.MULTILINE) is not None
+        options = {
+            "Z_of_type": {i + 1: atomic_numbers[symbol] for i, symbol in enumerate(elements or ())} or None
+        }
         types = True
     if types and not named and not elements:
         raise InputError(
-            f"reading {path}: it numbers its atom types and does not name their elements; pass elements, the chemical "
-            "symbols of types 1, 2, …"
+            f"reading {path}: it numbers its atom types and does not name their elements; pass elements, the "
+            "chemical symbols of types 1, 2, …"
         )
     return options
 
@@ -250,28 +256,33 @@ def _voigt(stress: Any) -> np.ndarray:
 
 
 def _check_images(path: Path, images: Sequence[Atoms]) -> None:
-    """Refuse what would corrupt a batch: cells without volume, counts that differ, numbers that are not finite."""
+    """Refuse cells without volume, counts that differ, and numbers that are not finite."""
     for index, image in enumerate(images):
         where = f"reading {path}: structure {index + 1}"
         if len(image) == 0:
             raise InputError(f"{where} has no atoms; leave it out")
         vectors = image.cell.array[image.pbc]
         if image.pbc.any() and np.linalg.matrix_rank(vectors, tol=1e-6) < len(vectors):
-            raise InputError(f"{where} has a singular cell {vectors.tolist()}; give independent lattice vectors")
+            raise InputError(
+                f"{where} has a singular cell {vectors.tolist()}; give independent lattice vectors"
+            )
         if image.cell.rank == 3 and image.cell.volume < 1e-6:
-            raise InputError(f"{where} has a singular cell (volume 0); give three independent lattice vectors")
+            raise InputError(
+                f"{where} has a singular cell (volume 0); give three independent lattice vectors"
+            )
         results = getattr(image.calc, "results", None) or {}
         forces = results.get("forces")
         if forces is not None and np.shape(forces) != (len(image), 3):
             raise InputError(
-                f"{where} has {len(image)} atoms but forces of shape {np.shape(forces)}; give one force an atom"
+                f"{where} has {len(image)} atoms but forces of shape {np.shape(forces)}; give one force an "
+                "atom"
             )
         for field, rows in (("positions", image.positions), ("forces", forces)):
             if rows is not None and not np.isfinite(rows).all():
                 atom = int(np.argmax(~np.isfinite(rows).all(axis=1)))
                 raise InputError(
-                    f"{where} has {field} {np.asarray(rows)[atom].tolist()} at atom {atom + 1} (counted from 1); repeat "
-                    "the calculation or leave the structure out"
+                    f"{where} has {field} {np.asarray(rows)[atom].tolist()} at atom {atom + 1} (counted from "
+                    "1); repeat the calculation or leave the structure out"
                 )
         for field in ("energy", "stress"):
             if results.get(field) is not None and not np.isfinite(results[field]).all():
@@ -291,8 +302,8 @@ def write_structures(batch: StructureBatch, path: str | Path) -> Path:
     batch : StructureBatch
         The structures.
     path : str or Path
-        ``.xyz`` or ``.extxyz`` for extended XYZ, ``.json`` for one structure in FitSNAP's format, ``.parquet`` for a
-        structure set (a folder), and no ending for a folder of FitSNAP JSON.
+        ``.xyz`` or ``.extxyz`` for extended XYZ, ``.json`` for one structure in FitSNAP's format,
+        ``.parquet`` for a structure set (a folder), and no ending for a folder of FitSNAP JSON.
 
     Returns
     -------
@@ -327,7 +338,8 @@ def write_structures(batch: StructureBatch, path: str | Path) -> Path:
         temporary.replace(path)
     except OSError as error:
         raise WorkError(
-            f"writing {path}: {error.strerror or error}; nothing was written: free space or choose another folder"
+            f"writing {path}: {error.strerror or error}; nothing was written: free space or choose another "
+            "folder"
         ) from error
     finally:
         _remove(temporary)
@@ -344,17 +356,20 @@ def _write_set(batch: StructureBatch, path: Path) -> Path:
 
 def _check_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"writing {folder}: it exists and is not an empty folder; choose another name or remove it")
+        raise InputError(
+            f"writing {folder}: it exists and is not an empty folder; choose another name or remove it"
+        )
 
 
 def _unknown_ending(path: Path, count: int) -> str:
     if path.suffix.lower() == ".json":
         return (
-            f"writing {path}: FitSNAP's format has one structure a file and there are {count}; name a folder (no ending)"
+            f"writing {path}: FitSNAP's format has one structure a file and there are {count}; name a folder "
+            "(no ending)"
         )
     return (
-        f"writing {path}: no format has the ending {path.suffix!r}; use .xyz, .extxyz, .parquet, or no ending for a "
-        "folder of FitSNAP JSON"
+        f"writing {path}: no format has the ending {path.suffix!r}; use .xyz, .extxyz, .parquet, or no "
+        "ending for a folder of FitSNAP JSON"
     )
 
 

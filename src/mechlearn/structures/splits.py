@@ -1,7 +1,7 @@
 """Splits of a set into training, validation and test: random, by whole groups, or by origin; all recorded.
 
-A random split asks whether a model interpolates.  A split by group or by origin keeps related structures together
-and asks whether it extrapolates, which is the harder question and usually the one meant.
+A random split asks whether a model interpolates.  A split by group or by origin keeps related structures
+together and asks whether it extrapolates, which is the harder question and usually the one meant.
 """
 
 from __future__ import annotations
@@ -65,11 +65,15 @@ class Split:
             parts = [np.asarray(record[part], dtype=np.int64) for part in ("train", "validation", "test")]
             method, held_out, seed = str(record["method"]), tuple(record["held_out"]), str(record["seed"])
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"reading a split: {error} is missing or not right; write the split again") from error
+            raise InputError(
+                f"reading a split: {error} is missing or not right; write the split again"
+            ) from error
         together = np.concatenate(parts)
         if len(np.unique(together)) != len(together):
-            raise InputError("reading a split: an index is in two of train, validation and test; write it again")
-        return cls(*parts, method=method, held_out=held_out, seed=seed)
+            raise InputError(
+                "reading a split: an index is in two of train, validation and test; write it again"
+            )
+        return cls(parts[0], parts[1], parts[2], method=method, held_out=held_out, seed=seed)
 
     def to_json(self) -> str:
         """The split as JSON."""
@@ -82,10 +86,13 @@ class Split:
             record = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"reading a split: not complete JSON ({error.msg} at line {error.lineno}); write the split again"
+                f"reading a split: not complete JSON ({error.msg} at line {error.lineno}); write the split "
+                "again"
             ) from error
         if not isinstance(record, dict):
-            raise InputError(f"reading a split: found a {type(record).__name__}, not an object; write the split again")
+            raise InputError(
+                f"reading a split: found a {type(record).__name__}, not an object; write the split again"
+            )
         return cls.from_dict(record)
 
 
@@ -140,7 +147,8 @@ def split_by_group(
     batch : StructureBatch
         The structures.
     held_out : float or sequence of str
-        The groups to hold out, or the share of all structures that groups chosen at random should come near to.
+        The groups to hold out, or the share of all structures that groups chosen at random should come near
+        to.
     validation : float
         The share of all structures to validate on.
     rng : numpy.random.Generator
@@ -175,7 +183,11 @@ def split_by_origin(
 
 
 def _split_by(
-    keys: Sequence[str], method: str, held_out: float | Sequence[str], validation: float, rng: np.random.Generator
+    keys: Sequence[str],
+    method: str,
+    held_out: float | Sequence[str],
+    validation: float,
+    rng: np.random.Generator,
 ) -> Split:
     names, counts = np.unique(np.asarray(keys, dtype=str), return_counts=True)
     if len(names) < 2:
@@ -190,19 +202,24 @@ def _split_by(
         unknown = [name for name in chosen if name not in names]
         if unknown or not chosen:
             raise InputError(
-                f"splitting by {method}: {unknown[0] if unknown else 'nothing'!r} is not in the set; choose from "
-                f"{', '.join(names)}"
+                f"splitting by {method}: {unknown[0] if unknown else 'nothing'!r} is not in the set; choose "
+                f"from {', '.join(names)}"
             )
     in_test = np.isin(np.asarray(keys, dtype=str), chosen)
     rest = rng.permutation(np.flatnonzero(~in_test))
     wanted = round(validation * len(keys))
     if not 0 <= validation < 1 or len(rest) <= wanted:
         raise InputError(
-            f"splitting by {method}: {len(rest)} structures are left beside the test set, {wanted} of them to validate "
-            "on; hold out or validate on fewer"
+            f"splitting by {method}: {len(rest)} structures are left beside the test set, {wanted} of them "
+            "to validate on; hold out or validate on fewer"
         )
     return Split(
-        np.sort(rest[wanted:]), np.sort(rest[:wanted]), np.flatnonzero(in_test), method=method, held_out=chosen, seed=seed
+        np.sort(rest[wanted:]),
+        np.sort(rest[:wanted]),
+        np.flatnonzero(in_test),
+        method=method,
+        held_out=chosen,
+        seed=seed,
     )
 
 
@@ -235,9 +252,12 @@ def _shares(count: int, fractions: tuple[float, float, float]) -> list[int]:
         if fractions[index] > 0 and sizes[index] == 0:
             sizes[index] += 1
             sizes[np.argmax(sizes)] -= 1
-    if (sizes < 0).any() or any(share > 0 and size == 0 for share, size in zip(fractions, sizes, strict=True)):
+    if (sizes < 0).any() or any(
+        share > 0 and size == 0 for share, size in zip(fractions, sizes, strict=True)
+    ):
         raise InputError(
-            f"splitting: {count} structures are too few for the fractions {fractions}; give more, or set a fraction to 0"
+            f"splitting: {count} structures are too few for the fractions {fractions}; give more, or set a "
+            "fraction to 0"
         )
     return [int(size) for size in sizes]
 

@@ -1,8 +1,8 @@
 """A set of structures on disk: a folder of Parquet parts that any tool can query.
 
-A part is written under another name, flushed to the disk and renamed, so that a reader meets whole parts only and
-a killed run leaves a set that can be read.  Parts never change once they are there.  Their pages carry checksums,
-verified on reading: an altered part is named, not used.
+A part is written under another name, flushed to the disk and renamed, so that a reader meets whole parts only
+and a killed run leaves a set that can be read.  Parts never change once they are there.  Their pages carry
+checksums, verified on reading: an altered part is named, not used.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class StructureSet:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WorkError(f"creating the set {path}: {error.strerror}; choose a folder you can write to") from error
+            raise WorkError(
+                f"creating the set {path}: {error.strerror}; choose a folder you can write to"
+            ) from error
         structures = cls(path)
         if structures.parts and not exist_ok:
             raise InputError(f"creating the set {path}: it exists already; choose another name or remove it")
@@ -95,7 +97,9 @@ class StructureSet:
             raise InputError(f"opening the set {path}: no such folder; check the path")
         structures = cls(path)
         if not structures.parts:
-            raise InputError(f"opening the set {path}: it holds no part-*.parquet; give the folder of a structure set")
+            raise InputError(
+                f"opening the set {path}: it holds no part-*.parquet; give the folder of a structure set"
+            )
         return structures
 
     # ------------------------------------------------------------------ asking
@@ -123,7 +127,8 @@ class StructureSet:
     # ------------------------------------------------------------------ reading
 
     def batches(self, structures_per_batch: int = 1024) -> Iterator[StructureBatch]:
-        """Stream the set in batches of at most ``structures_per_batch``, in memory that its size does not change.
+        """Stream the set in batches of at most ``structures_per_batch``, in memory that its size does not
+        change.
 
         Raises
         ------
@@ -132,7 +137,8 @@ class StructureSet:
         """
         if structures_per_batch < 1:
             raise InputError(
-                f"reading the set {self.path}: batches of {structures_per_batch} structures; give a number above 0"
+                f"reading the set {self.path}: batches of {structures_per_batch} structures; give a number "
+                "above 0"
             )
         held: list[StructureBatch] = []
         for part in self.parts:
@@ -148,7 +154,9 @@ class StructureSet:
 
     def load(self) -> StructureBatch:
         """The whole set in memory."""
-        return StructureBatch.concatenate(batch for part in self.parts for batch in _stream(part, _ROWS_PER_ROW_GROUP))
+        return StructureBatch.concatenate(
+            batch for part in self.parts for batch in _stream(part, _ROWS_PER_ROW_GROUP)
+        )
 
     # ------------------------------------------------------------------ writing
 
@@ -160,8 +168,8 @@ class StructureSet:
         batch : StructureBatch
             The structures, at least one.
         part : int, optional
-            The index of the part; a part that exists is left alone, which makes an interrupted campaign repeatable.
-            The next free index by default.
+            The index of the part; a part that exists is left alone, which makes an interrupted campaign
+            repeatable. The next free index by default.
 
         Returns
         -------
@@ -176,7 +184,9 @@ class StructureSet:
             Where the disk is full or refuses; the parts written before stay.
         """
         if len(batch) == 0:
-            raise InputError(f"appending to the set {self.path}: the batch is empty; give at least one structure")
+            raise InputError(
+                f"appending to the set {self.path}: the batch is empty; give at least one structure"
+            )
         if part is not None and self.has_part(part):
             return self._part_path(part)
         temporary = self.path / f".part-{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.partial"
@@ -222,11 +232,13 @@ class StructureSet:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(group) or '–'}</td><td>{count:,}</td><td>{atoms:,}</td><td>{energies}</td></tr>"
+            f"<tr><td>{html.escape(group) or '–'}</td><td>{count:,}</td><td>{atoms:,}</td>"
+            f"<td>{energies}</td></tr>"
             for group, count, atoms, energies in self._groups()
         )
         return (
-            f"<p><b>StructureSet</b> {html.escape(str(self.path))}: {len(self):,} structures, {self.atoms:,} atoms in "
+            f"<p><b>StructureSet</b> {html.escape(str(self.path))}: {len(self):,} structures, {self.atoms:,} "
+            "atoms in "
             f"{len(self.parts)} parts</p><table><thead><tr><th>group</th><th>structures</th><th>atoms</th>"
             f"<th>energy, eV/atom</th></tr></thead><tbody>{rows}</tbody></table>"
         )
@@ -239,7 +251,12 @@ class StructureSet:
             for group, atoms, energy in zip(table["group"], table["atoms"], table["energy"], strict=True):
                 count, total, low, high = found.get(group, (0, 0, np.inf, -np.inf))
                 each = np.nan if energy is None else energy / atoms
-                found[group] = (count + 1, total + atoms, float(np.fmin(low, each)), float(np.fmax(high, each)))
+                found[group] = (
+                    count + 1,
+                    total + atoms,
+                    float(np.fmin(low, each)),
+                    float(np.fmax(high, each)),
+                )
         return [
             (group, count, total, f"{low:.3f} … {high:.3f}" if low <= high else "–")
             for group, (count, total, low, high) in found.items()
@@ -261,11 +278,18 @@ def _open(part: Path) -> pq.ParquetFile:
         facts = json.loads((file.schema_arrow.metadata or {}).get(METADATA_KEY, b"null"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _part_error(part, error) from error
-    if not isinstance(facts, dict) or not {"structures", "atoms"} <= facts.keys() or not file.schema_arrow.equals(SCHEMA, check_metadata=False):
-        raise InputError(f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it")
+    if (
+        not isinstance(facts, dict)
+        or not {"structures", "atoms"} <= facts.keys()
+        or not file.schema_arrow.equals(SCHEMA, check_metadata=False)
+    ):
+        raise InputError(
+            f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it"
+        )
     if facts.get("format") != FORMAT_VERSION:
         raise InputError(
-            f"reading {part}: written in format {facts.get('format')}, this version reads {FORMAT_VERSION}; update mechlearn"
+            f"reading {part}: written in format {facts.get('format')}, this version reads {FORMAT_VERSION}; "
+            "update mechlearn"
         )
     if facts.get("structures") != file.metadata.num_rows:
         raise InputError(
@@ -307,7 +331,11 @@ def _read(part: Path, columns: list[str]) -> pa.Table:
 
 
 def _part_error(part: Path, error: Exception) -> InputError:
-    found = "it is empty" if part.exists() and part.stat().st_size == 0 else str(error).splitlines()[0].rstrip(".")
+    found = (
+        "it is empty"
+        if part.exists() and part.stat().st_size == 0
+        else str(error).splitlines()[0].rstrip(".")
+    )
     return InputError(
         f"reading {part}: truncated, altered or not Parquet ({found}); remove the part and write it again"
     )
@@ -367,10 +395,10 @@ def _runs(process: int) -> bool:
 def _write_error(folder: Path, error: OSError) -> WorkError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WorkError(
-            f"writing to the set {folder}: the disk is full; the parts written before are kept: free space there and "
-            "run the same command again"
+            f"writing to the set {folder}: the disk is full; the parts written before are kept: free space "
+            "there and run the same command again"
         )
     return WorkError(
-        f"writing to the set {folder}: {error.strerror or error}; the parts written before are kept: check the folder "
-        "and run the same command again"
+        f"writing to the set {folder}: {error.strerror or error}; the parts written before are kept: check "
+        "the folder and run the same command again"
     )

@@ -1,19 +1,25 @@
 """Extended XYZ: a quick check before ASE parses it, and a writer that prints every digit.
 
-A frame is a line with the number of atoms, a line of ``key=value`` pairs with ``Lattice`` and ``Properties``, and one
-line an atom.  Stress is in eV/Å³, tension positive, as ASE has it.
+A frame is a line with the number of atoms, a line of ``key=value`` pairs with ``Lattice`` and ``Properties``,
+and one line an atom.  Stress is in eV/Å³, tension positive, as ASE has it.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from mechlearn.errors import InputError
 from mechlearn.structures.batch import StructureBatch
+
+_NUMBER_OR_TRUTH: Final = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)([edED][+-]?\d+)?|[+-]?(nan|inf(inity)?)|T|F|true|false", re.IGNORECASE
+)
 
 
 def check_xyz(path: Path) -> None:
@@ -32,7 +38,9 @@ def check_xyz(path: Path) -> None:
                 if head.strip():
                     line = _check_frame(path, handle, head, line)
     except UnicodeDecodeError as error:
-        raise InputError(f"reading {path}: not a text file ({error.reason}); give an extended XYZ file") from error
+        raise InputError(
+            f"reading {path}: not a text file ({error.reason}); give an extended XYZ file"
+        ) from error
     if line == 0:
         raise InputError(f"reading {path}: the file is empty; give an extended XYZ file with a frame")
 
@@ -41,7 +49,8 @@ def _check_frame(path: Path, handle: TextIO, head: str, line: int) -> int:
     """Check one frame whose first line is ``head``; returns the number of its last line."""
     if not head.strip().isdigit():
         raise InputError(
-            f"reading {path}: line {line} is {head.strip()[:40]!r} where a number of atoms is due; correct the file"
+            f"reading {path}: line {line} is {head.strip()[:40]!r} where a number of atoms is due; correct "
+            "the file"
         )
     count = int(head)
     comment = handle.readline()
@@ -51,14 +60,14 @@ def _check_frame(path: Path, handle: TextIO, head: str, line: int) -> int:
         fields = len(row.split())
         if not fields:
             raise InputError(
-                f"reading {path}: the frame at line {line} announces {count} atoms but holds {atom - 1}; the file looks "
-                "truncated: copy it again or correct the count"
+                f"reading {path}: the frame at line {line} announces {count} atoms but holds {atom - 1}; the "
+                "file looks truncated: copy it again or correct the count"
             )
         columns = columns or fields
-        if fields != columns or not row.endswith("\n") and handle.readline():
+        if fields != columns:
             raise InputError(
-                f"reading {path}: line {line + 1 + atom} has {fields} columns where the frame's first atom has {columns}; "
-                "correct the line"
+                f"reading {path}: line {line + 1 + atom} has {fields} columns where the frame's first atom "
+                f"has {columns}; correct the line"
             )
     if not comment:
         raise InputError(f"reading {path}: the file ends at line {line}; it looks truncated: copy it again")
@@ -92,7 +101,7 @@ def frame(batch: StructureBatch, index: int) -> str:
         if value[index]:
             pairs.append(f"{key}={_quoted(value[index])}")
     if batch.seeds[index] >= 0:
-        pairs.append(f"seed={_quoted(str(int(batch.seeds[index])))}")
+        pairs.append(f"seed={int(batch.seeds[index])}")
     rows = (
         f"{chemical_symbols[number]} {' '.join(map(repr, row))}"
         for number, row in zip(batch.species[own], columns.tolist(), strict=True)
@@ -101,5 +110,8 @@ def frame(batch: StructureBatch, index: int) -> str:
 
 
 def _quoted(text: str) -> str:
+    """A text as a value that reads back as the same text, even where it looks like a number or a truth."""
+    if all(_NUMBER_OR_TRUTH.fullmatch(word) for word in re.split(r"[\s,]+", text.strip()) if word):
+        return '"_JSON ' + json.dumps(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
     return f'"{escaped}"'

@@ -17,6 +17,8 @@ from mechlearn.interactions import Evaluation, Potential, Zbl
 from mechlearn.learning import Epoch, TrainingSettings, write_atomically
 from mechlearn.potentials import (
     FitWeights,
+    LammpsFiles,
+    MliapFiles,
     NetworkPotential,
     SnapPotential,
     fit_network,
@@ -214,7 +216,7 @@ def fit_to_folder(
     fit = fit_potential(
         batch, settings, split=split, checkpoint=out / "checkpoint.safetensors", progress=progress
     )
-    save_potential(fit.potential, out)
+    save_potential(fit.potential, out, provenance={**asdict(settings), "source": source})
     name = f"{'_'.join(fit.potential.elements)}_{settings.model}"
     export(fit.potential, out / "lammps", name, provenance=f"fitted to {source}" if source else "")
     write_json(out / "split.json", split.to_dict())
@@ -233,6 +235,7 @@ def export(potential: Potential, folder: Path, name: str, *, provenance: str = "
     InputError
         The potential is of a kind that has no LAMMPS files of its own.
     """
+    files: LammpsFiles | MliapFiles
     if isinstance(potential, SnapPotential):
         files = write_lammps(potential, folder, name, provenance=provenance)
     elif isinstance(potential, NetworkPotential):

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from mechlearn.engines import executor, run_campaign
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential, label, labeller
-from mechlearn.sampling.expert import expert_structures
+from mechlearn.sampling import expert_structures
 from mechlearn.structures import StructureBatch, StructureSet, read_structures
 from mechlearn.studies.configuration import differences
 from mechlearn.studies.results import plain, read_json, write_json

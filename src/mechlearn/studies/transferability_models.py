@@ -25,6 +25,7 @@ from mechlearn.learning import TrainingSettings
 from mechlearn.potentials import (
     FitWeights,
     NveProtocol,
+    SnapRows,
     fit_network,
     fit_snap,
     load_potential,
@@ -34,7 +35,7 @@ from mechlearn.potentials import (
     solve_snap,
     write_lammps,
 )
-from mechlearn.potentials.fitting import SnapRows
+
 from mechlearn.structures import Split, StructureBatch, StructureSet, split_random
 from mechlearn.studies.context import StudyContext
 from mechlearn.studies.transferability_config import SETS, ModelPlan, TransferabilityConfig

@@ -1,0 +1,451 @@
+"""Label checks: what in a set looks wrong, told with the groups and structures it concerns.
+
+Nothing is changed or dropped here: a check can be mistaken, and what to do about it is the user's to decide.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from mechlearn.structures.batch import StructureBatch
+from mechlearn.structures.consistency import SIGNIFICANCE, SMALLEST_OFFSET, Consistency, assess_consistency
+from mechlearn.structures.environments import Surroundings, survey
+
+Severity = Literal["error", "warning", "note"]
+
+#: A pair of atoms nearer than this part of the sum of their covalent radii overlaps.
+_OVERLAP: Final = 0.5
+#: Mean invariants that differ by less than this part of their size belong to near-duplicates.
+_DUPLICATE: Final = 1e-3
+#: Sums of bond vectors below this are zero by symmetry, and so are the forces.
+_SYMMETRIC: Final = 1e-3
+#: Ratios of units that are mistaken for each other, and the mistake: the likelier first, as some are close.
+_SLIPS: Final = (
+    (1e-3, "kbar given as bar"),
+    (1e3, "bar given as kbar"),
+    (1e-4, "GPa given as bar"),
+    (1e4, "bar given as GPa"),
+    (0.1, "GPa given as kbar"),
+    (10.0, "kbar given as GPa"),
+    (160.2177, "GPa given as eV/Å³"),
+    (1 / 160.2177, "eV/Å³ given as GPa"),
+    (1602.177, "kbar given as eV/Å³"),
+    (1 / 1602.177, "eV/Å³ given as kbar"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One thing that looks wrong.
+
+    Attributes
+    ----------
+    kind : str
+        ``"missing_label"``, ``"zero_label"``, ``"stress_units"``, ``"energy_offset"``, ``"not_finite"``,
+        ``"overlap"``, ``"near_duplicates"``, ``"singular_cell"`` or ``"not_checked"``.
+    severity : {"error", "warning", "note"}
+        Errors make a fit fail or lie; warnings are to be decided on; notes are good to know.
+    groups : tuple of str
+        The groups concerned.
+    structures : array of indices
+        The structures concerned, in the batch that was checked.
+    message : str
+        One sentence for a person.
+    """
+
+    kind: str
+    severity: Severity
+    groups: tuple[str, ...]
+    structures: Int[np.ndarray, " concerned"]
+    message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain lists and strings."""
+        return {
+            "kind": self.kind,
+            "severity": self.severity,
+            "groups": list(self.groups),
+            "structures": self.structures.tolist(),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LabelReport:
+    """All findings on a batch, the gravest first.
+
+    Attributes
+    ----------
+    structures, atoms : int
+        What was checked.
+    findings : tuple of Finding
+        What was found.
+    offsets : dict
+        Each group's constant energy against the rest and its standard error, eV/atom; empty where it was not
+        sought.
+    """
+
+    structures: int
+    atoms: int
+    findings: tuple[Finding, ...]
+    offsets: dict[str, tuple[float, float]]
+
+    def of_kind(self, kind: str) -> tuple[Finding, ...]:
+        """The findings of one kind."""
+        return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain dicts and lists."""
+        return {
+            "structures": self.structures,
+            "atoms": self.atoms,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "energy_offsets_ev_per_atom": {
+                group: {"offset": offset, "standard_error": error}
+                for group, (offset, error) in self.offsets.items()
+            },
+        }
+
+    def __str__(self) -> str:
+        head = f"Labels of {self.structures:,} structures, {self.atoms:,} atoms: "
+        if not self.findings:
+            return head + "nothing suspect"
+        width = max(len(finding.kind) for finding in self.findings)
+        rows = (
+            f"  {finding.severity:7}  {finding.kind:{width}}  {finding.message}" for finding in self.findings
+        )
+        return "\n".join([head + f"{len(self.findings)} findings", *rows])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{finding.severity}</td><td>{finding.kind}</td><td>{len(finding.structures):,}</td>"
+            f'<td style="text-align:left">{html.escape(finding.message)}</td></tr>'
+            for finding in self.findings
+        )
+        head = f"<p><b>Labels</b> of {self.structures:,} structures, {self.atoms:,} atoms</p>"
+        return (
+            f"{head}<table><thead><tr><th>severity</th><th>kind</th><th>structures</th><th>finding</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+def check_labels(batch: StructureBatch) -> LabelReport:
+    """Report what looks wrong in a batch: labels, units, offsets, overlaps and near-duplicates.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> print(check_labels(StructureBatch.from_atoms([bulk("W", a=3.18)])).findings[0].kind)
+    missing_label
+    """
+    findings = [*_not_finite(batch), *_singular(batch), *_missing(batch)]
+    usable = np.flatnonzero(_usable(batch))
+    part = batch.select(usable)
+    surroundings = survey(part)
+    consistency = assess_consistency(part)
+    local = [
+        *_zero_labels(part, surroundings),
+        *_overlaps(part, surroundings),
+        *_near_duplicates(part, surroundings),
+        *_stress_units(part, consistency),
+        *_energy_offsets(part, consistency),
+    ]
+    findings += [
+        Finding(each.kind, each.severity, each.groups, usable[each.structures], each.message)
+        for each in local
+    ]
+    order: Sequence[Severity] = ("error", "warning", "note")
+    offsets = {} if consistency is None else _offset_table(consistency)
+    return LabelReport(
+        len(batch), batch.atoms, tuple(sorted(findings, key=lambda each: order.index(each.severity))), offsets
+    )
+
+
+# ---------------------------------------------------------------------- numbers that are there or not
+
+
+def _not_finite(batch: StructureBatch) -> Iterator[Finding]:
+    """Infinite labels, positions that are not finite, and forces that only some atoms have."""
+    forced = _all_atoms(batch, np.isfinite(batch.forces).all(axis=1))
+    absent = _all_atoms(batch, np.isnan(batch.forces).all(axis=1))
+    wrong = {
+        "positions": ~_all_atoms(batch, np.isfinite(batch.positions).all(axis=1)),
+        "energy": np.isinf(batch.energies),
+        "forces": ~(forced | absent),
+        "stress": ~(np.isfinite(batch.stresses).all(axis=1) | np.isnan(batch.stresses).all(axis=1)),
+    }
+    for label, mask in wrong.items():
+        if mask.any():
+            yield _finding(
+                batch,
+                "not_finite",
+                "error",
+                mask,
+                f"{{count}} with {label} that are not finite, or not all there",
+            )
+
+
+def _singular(batch: StructureBatch) -> Iterator[Finding]:
+    mask = ~_has_volume(batch)
+    if mask.any():
+        yield _finding(batch, "singular_cell", "error", mask, "{count} with a cell of no volume")
+
+
+def _missing(batch: StructureBatch) -> Iterator[Finding]:
+    """Labels that are absent (the reader of FitSNAP files makes nine zeros of a stress absent)."""
+    masks = {
+        "energy": np.isnan(batch.energies),
+        "forces": _all_atoms(batch, np.isnan(batch.forces).all(axis=1)),
+        "stress": np.isnan(batch.stresses).all(axis=1),
+    }
+    for label, mask in masks.items():
+        if mask.any():
+            yield _finding(
+                batch,
+                "missing_label",
+                "note",
+                mask,
+                f"{{count}} without {label} (absent, or zeros that stand for it)",
+            )
+
+
+def _zero_labels(batch: StructureBatch, surroundings: Surroundings) -> Iterator[Finding]:
+    """Zeros where a value is due: forces where symmetry forbids none, stresses zero to the last digit."""
+    still = _all_atoms(batch, (batch.forces == 0).all(axis=1)) & (surroundings.asymmetry > _SYMMETRIC)
+    relaxed = (batch.stresses == 0).all(axis=1)
+    for label, mask in (("forces", still), ("stress", relaxed)):
+        if mask.any():
+            yield _finding(
+                batch,
+                "zero_label",
+                "warning",
+                mask,
+                f"{{count}} with {label} of exactly zero, though nothing in the structure demands it: a "
+                "missing label?",
+            )
+
+
+# ---------------------------------------------------------------------- geometry
+
+
+def _overlaps(batch: StructureBatch, surroundings: Surroundings) -> Iterator[Finding]:
+    mask = surroundings.closest_ratio < _OVERLAP
+    if mask.any():
+        least = surroundings.closest[mask].min()
+        yield _finding(
+            batch,
+            "overlap",
+            "warning",
+            mask,
+            f"{{count}} with atoms nearer than {_OVERLAP:g} of the sum of their covalent radii (nearest "
+            f"{least:.3f} Å)",
+        )
+
+
+def _near_duplicates(batch: StructureBatch, surroundings: Surroundings) -> Iterator[Finding]:
+    """Structures whose mean invariants agree to 1e-3: copies, whatever their translation and rotation."""
+    copies, originals = _copies(batch, surroundings)
+    if not len(copies):
+        return
+    both = np.zeros(len(batch), dtype=bool)
+    both[copies] = True
+    gap = np.abs(batch.energies_per_atom[copies] - batch.energies_per_atom[originals])
+    gap = gap[np.isfinite(gap)]
+    apart = sum(
+        batch.groups[copy] != batch.groups[first] for copy, first in zip(copies, originals, strict=True)
+    )
+    tail = f"; their energies differ by up to {1e3 * gap.max():.2g} meV/atom" if len(gap) else ""
+    across = f", {apart} of them in another group" if apart else ""
+    yield _finding(
+        batch,
+        "near_duplicates",
+        "warning",
+        both,
+        f"{{count}} that repeat an earlier one{across}: a random split puts copies on both sides{tail}",
+    )
+
+
+def _copies(
+    batch: StructureBatch, surroundings: Surroundings
+) -> tuple[Int[np.ndarray, " copies"], Int[np.ndarray, " copies"]]:
+    """The structures that repeat an earlier one, and the first of their kind."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    if len(batch) < 2:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    prints = surroundings.fingerprints
+    size = np.sqrt((prints**2).mean(axis=0))
+    elements = np.unique(batch.species)
+    counts = np.stack(
+        [
+            np.bincount(batch.structure_of_atom[batch.species == kind], minlength=len(batch))
+            for kind in elements
+        ],
+        axis=1,
+    )
+    # Other numbers of atoms set structures far apart, as a whole number is much larger than the tolerance.
+    points = np.hstack([prints / np.where(size > 1e-9, size, np.inf), counts])
+    pairs = cKDTree(points).query_pairs(_DUPLICATE, output_type="ndarray")
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(batch), len(batch)))
+    _, family = connected_components(links, directed=False)
+    _, first, member = np.unique(family, return_index=True, return_inverse=True)
+    copies = np.flatnonzero(first[member] != np.arange(len(batch)))
+    return copies, first[member][copies]
+
+
+# ---------------------------------------------------------------------- labels against each other
+
+
+def _stress_units(batch: StructureBatch, consistency: Consistency | None) -> Iterator[Finding]:
+    """Groups whose labelled pressures are a constant factor away from those that the energies imply."""
+    if consistency is None or not len(consistency.structures):
+        if np.isfinite(batch.stresses).all(axis=1).any():
+            yield _finding(
+                batch,
+                "not_checked",
+                "note",
+                np.isfinite(batch.stresses).all(axis=1),
+                "units of stress not checked: too few energies or too many elements to foretell a pressure "
+                f"({{count}})",
+            )
+        return
+    labelled = -batch.stresses[consistency.structures, :3].mean(axis=1)
+    owners = np.asarray(batch.groups, dtype=str)[consistency.structures]
+    slipped: dict[str, list[tuple[str, float]]] = {}
+    for group in dict.fromkeys(owners.tolist()):
+        ratio = _common_ratio(labelled[owners == group], consistency.pressures[owners == group])
+        if ratio is not None:
+            slipped.setdefault(_slip(ratio), []).append((group, ratio))
+    for slip, members in slipped.items():
+        names = tuple(name for name, _ in members)
+        mask = np.isin(np.asarray(batch.groups, dtype=str), names) & np.isfinite(batch.stresses).all(axis=1)
+        ratios = ", ".join(f"{ratio:.2g}" for _, ratio in members)
+        yield _finding(
+            batch,
+            "stress_units",
+            "error",
+            mask,
+            f"{{count}} with stresses that are a constant factor from what the energies imply ({slip}; "
+            f"ratios {ratios})",
+        )
+
+
+def _common_ratio(labelled: np.ndarray, implied: np.ndarray) -> float | None:
+    """The ratio of labelled to implied pressure where it is constant and not 1, else None."""
+    ratios = labelled / np.where(implied == 0, np.nan, implied)
+    ratios = ratios[np.isfinite(ratios) & (ratios != 0)]
+    if not len(ratios):
+        return None
+    # Structures near zero pressure have any ratio: the median and its deviation look past them.
+    logarithms = np.log10(np.abs(ratios))
+    centre = float(np.median(logarithms))
+    deviation = float(np.median(np.abs(logarithms - centre)))
+    positive = float((ratios > 0).mean())
+    if deviation > 0.3 or 0.2 < positive < 0.8:
+        return None
+    least = 0.7 if len(ratios) > 2 else 1.5
+    if abs(centre) < least and (positive > 0.5 or len(ratios) <= 2):
+        return None
+    return 10.0**centre * (1.0 if positive > 0.5 else -1.0)
+
+
+def _slip(ratio: float) -> str:
+    """The mistake that a ratio looks like."""
+    if abs(np.log10(abs(ratio))) < 0.5:
+        return "of the opposite sign: tension and compression exchanged"
+    sign = " and of the opposite sign" if ratio < 0 else ""
+    for factor, mistake in _SLIPS:
+        if abs(np.log10(abs(ratio) / factor)) < 0.3:
+            return f"about {factor:.4g} times{sign}, as {mistake}"
+    return f"about {abs(ratio):.1g} times{sign}"
+
+
+def _energy_offsets(batch: StructureBatch, consistency: Consistency | None) -> Iterator[Finding]:
+    """Groups that carry a constant energy against the rest, and what is known of the others."""
+    owners = np.asarray(batch.groups, dtype=str)
+    if consistency is None or not consistency.groups:
+        if len(set(batch.groups)) > 1 and np.isfinite(batch.energies).any():
+            yield _finding(
+                batch,
+                "not_checked",
+                "note",
+                np.isfinite(batch.energies),
+                "energy offsets between groups not checked: too few energies or too many elements ({count})",
+            )
+        return
+    table = _offset_table(consistency)
+    for name in consistency.carriers:
+        offset, error = table[name]
+        yield _finding(
+            batch,
+            "energy_offset",
+            "warning",
+            owners == name,
+            f"{{count}} whose energies lie {1e3 * offset:+.1f} ± {1e3 * error:.1f} meV/atom from what those "
+            "of the other groups imply: another reference or another calculation?",
+        )
+    others = {name: values for name, values in table.items() if name not in consistency.carriers}
+    unsure = [name for name, (_, error) in others.items() if SIGNIFICANCE * error > 0.02]
+    listed = ", ".join(
+        f"{name} {1e3 * offset:+.1f} ± {1e3 * error:.1f}" for name, (offset, error) in others.items()
+    )
+    tail = f"; too unlike the rest to tell: {', '.join(unsure)}" if unsure else ""
+    yield _finding(
+        batch,
+        "energy_offset",
+        "note",
+        np.isin(owners, list(others)),
+        f"no offset above {1e3 * SMALLEST_OFFSET:g} meV/atom and {SIGNIFICANCE:g} standard errors in the "
+        f"other groups ({listed} meV/atom{tail})",
+    )
+
+
+def _offset_table(consistency: Consistency) -> dict[str, tuple[float, float]]:
+    return {
+        name: (float(offset), float(error))
+        for name, offset, error in zip(
+            consistency.groups, consistency.offsets, consistency.errors, strict=True
+        )
+    }
+
+
+# ---------------------------------------------------------------------- wording and masks
+
+
+def _finding(
+    batch: StructureBatch, kind: str, severity: Severity, mask: Bool[np.ndarray, " structures"], message: str
+) -> Finding:
+    """A finding on the structures of a mask; ``{count}`` becomes their number and groups."""
+    indices = np.flatnonzero(mask)
+    counts = Counter(batch.groups[index] for index in indices)
+    named = ", ".join(f"{name or '(no group)'} {count:,}" for name, count in counts.most_common(8))
+    more = f" and {len(counts) - 8} more groups" if len(counts) > 8 else ""
+    plural = "structure" if len(indices) == 1 else "structures"
+    text = message.replace("{count}", f"{len(indices):,} {plural} ({named}{more})")
+    return Finding(kind, severity, tuple(counts), indices, text)
+
+
+def _all_atoms(batch: StructureBatch, mask: Bool[np.ndarray, " atoms"]) -> Bool[np.ndarray, " structures"]:
+    """Whether the mask is true for every atom of a structure."""
+    return np.bincount(batch.structure_of_atom[~mask], minlength=len(batch)) == 0
+
+
+def _has_volume(batch: StructureBatch) -> Bool[np.ndarray, " structures"]:
+    lengths = np.linalg.norm(batch.cells, axis=2).prod(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(batch.volumes > 1e-9 * np.maximum(lengths, 1e-300))
+
+
+def _usable(batch: StructureBatch) -> Bool[np.ndarray, " structures"]:
+    """Structures whose geometry can be looked at."""
+    finite = _all_atoms(batch, np.isfinite(batch.positions).all(axis=1))
+    return finite & _has_volume(batch) & (batch.sizes > 0)

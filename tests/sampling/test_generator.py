@@ -1,0 +1,103 @@
+"""The generator: reproducible for any cut, diverse as it says, and resumable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mechlearn.errors import InputError
+from mechlearn.sampling import (
+    AnnealingSchedule,
+    EntropyPotential,
+    FireSettings,
+    GenerationSettings,
+    generate,
+    generate_structures,
+)
+from mechlearn.sampling.generator import reference_scale
+from mechlearn.structures import StructureSet
+from mechlearn.structures.neighbours import neighbour_pairs
+
+QUICK = GenerationSettings(
+    atomic_volume=15.9,
+    largest=16,
+    annealing=AnnealingSchedule(rounds=2, steps=5),
+    minimisation=FireSettings(steps=20),
+)
+
+
+def test_any_cut_gives_the_same_bits() -> None:
+    whole = generate_structures(QUICK, range(8), seed=3)
+    for part in (range(3), range(3, 8)):
+        alone = generate_structures(QUICK, part, seed=3)
+        np.testing.assert_array_equal(alone.positions, whole.select(np.array(part)).positions)
+
+
+def test_seeds_differ() -> None:
+    one, other = (generate_structures(QUICK, range(2), seed=seed) for seed in (0, 1))
+    assert one.atoms != other.atoms or not np.allclose(one.positions, other.positions)
+
+
+def test_maximised_above_random_above_minimised() -> None:
+    """Each half moves its entropy the way its name says, by far more than the spread of the mean."""
+    settings = replace(QUICK, smallest=16, weakest=0.5)
+    batch = generate_structures(settings, range(24), seed=5)
+    still = replace(settings, weakest=1e-9, strongest=1e-9)
+    plain = generate_structures(still, range(24), seed=5)
+    potential = EntropyPotential(settings.descriptor, reference_scale(settings), settings.core, np.ones(24))
+    entropy, random = (potential.entropy(settings.descriptor.compute(each), each)[0] for each in (batch, plain))
+    assert entropy[::2].mean() > random.mean() + 0.3
+    assert entropy[1::2].mean() < random.mean() - 0.3
+
+
+def test_atoms_keep_apart_and_cells_keep_to_the_range() -> None:
+    batch = generate_structures(QUICK, range(16), seed=2)
+    assert neighbour_pairs(batch, 3.0).distances.min() > 0.6 * QUICK.core.radius
+    ratio = batch.volumes / batch.sizes / 15.9
+    assert ratio.min() > QUICK.densest - 1e-9
+    assert ratio.max() < QUICK.loosest + 1e-9
+    assert batch.sizes.min() >= QUICK.smallest
+    assert batch.sizes.max() <= QUICK.largest
+
+
+def test_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A set made in two runs has the bytes of one made at once."""
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    generate(QUICK, 70, once, seed=4)
+    generate(QUICK, 64, twice, seed=4)
+    generate(QUICK, 70, twice, seed=4)
+    parts = sorted(path.name for path in once.glob("*.parquet"))
+    assert parts == sorted(path.name for path in twice.glob("*.parquet"))
+    assert all((once / name).read_bytes() == (twice / name).read_bytes() for name in parts)
+    assert len(StructureSet.open(once)) == 70
+
+
+def test_refuses_a_folder_of_other_settings(tmp_path: Path) -> None:
+    generate(QUICK, 2, tmp_path / "set", seed=4)
+    with pytest.raises(InputError, match="other settings or another seed"):
+        generate(QUICK, 2, tmp_path / "set", seed=5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"smallest": 1}, "give 2 ≤ smallest"),
+        ({"densest": 2.0}, "densest ≤ loosest"),
+        ({"cutoff": 0.0}, "cutoff is 0.0"),
+        ({"elements": ("Qq",)}, "unknown elements"),
+        ({"weakest": 0.0}, "weakest ≤ strongest"),
+    ],
+)
+def test_refuses(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(QUICK, **change)
+
+
+def test_volume_of_an_element() -> None:
+    """W: bcc, a = 3.16 Å, a³/2 = 15.8 Å³; the cells of an element without a simple crystal must be told."""
+    assert GenerationSettings(("W",)).volume == pytest.approx(15.8, abs=0.1)
+    with pytest.raises(InputError, match="give atomic_volume"):
+        _ = GenerationSettings(("P",)).volume
