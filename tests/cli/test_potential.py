@@ -126,6 +126,7 @@ def test_wrong_settings_are_one_line(
     assert outcome.status == 2
     assert found in outcome.err.splitlines()[-1]
     assert "Traceback" not in outcome.err
+    assert not (tmp_path / "W").exists()
 
 
 def test_a_folder_of_another_fit_is_refused(mechlearn: Callable, fitted: Path, xyz: Path) -> None:

@@ -122,6 +122,25 @@ def test_an_empty_folder_is_one_line(mechlearn: Callable, tmp_path: Path) -> Non
     assert str(tmp_path) in outcome.complaint
 
 
+def test_a_wrong_option_leaves_the_folder_free(mechlearn: Callable, tmp_path: Path) -> None:
+    words = (
+        "structures",
+        "generate",
+        "--kind",
+        "expert",
+        "--count",
+        8,
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
+    outcome = mechlearn(*words, "--dynamics", "eem")
+    assert outcome.status == 2
+    assert "did you mean 'eam'" in outcome.err.splitlines()[-1]
+    assert mechlearn(*words).status == 0
+
+
 def test_an_unknown_labeller_is_one_line(mechlearn: Callable, xyz: Path) -> None:
     outcome = mechlearn(
         "structures", "label", xyz, "--with", "gpwa", "--out", xyz.parent / "out", "--workers", 1

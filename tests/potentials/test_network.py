@@ -148,3 +148,13 @@ def test_the_family_is_what_its_types_say() -> None:
         assert architecture(name, 55)[1:] == architecture(name, 14)[1:] == tuple(widths[1:])
     with pytest.raises(InputError, match="no architecture 'C1'; choose of A1, A2"):
         architecture("C1", 30)
+
+
+def test_many_atoms_go_through_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    potential, _ = POTENTIALS["two elements"]
+    batch = StructureBatch.from_atoms([sheared("WBeW2"), sheared("W4", seed=3)])
+    whole = potential.evaluate(batch)
+    monkeypatch.setattr("mechlearn.potentials.network._ROWS", 3)
+    pieces = potential.evaluate(batch)
+    np.testing.assert_allclose(pieces.energies, whole.energies, rtol=1e-13)
+    np.testing.assert_allclose(pieces.forces, whole.forces, atol=1e-12)

@@ -15,7 +15,7 @@ from mechlearn.descriptors import Bispectrum, Pullback
 from mechlearn.errors import InputError
 from mechlearn.interactions.zbl import Zbl
 from mechlearn.learning import Epoch, TrainingSettings
-from mechlearn.learning.modules import perceptron_module
+from mechlearn.learning.modules import perceptron_module, perceptron_of
 from mechlearn.potentials import network_training
 from mechlearn.potentials.network import NetworkPotential
 from mechlearn.potentials.network_fit import Frame, fit_network, prepare
@@ -68,6 +68,11 @@ def minibatches(
     return networks, maker.make(data, np.arange(len(batch)))
 
 
+def jacobian_of(batch: network_training.Minibatch) -> object:
+    assert batch.forces is not None
+    return batch.forces.jacobian
+
+
 @pytest.mark.parametrize("elements", [("W",), ("W", "Be")])
 def test_gradient_of_the_force_loss_against_finite_differences(elements: tuple[str, ...]) -> None:
     descriptor = TWO if len(elements) == 2 else DESCRIPTOR
@@ -96,8 +101,6 @@ def test_the_loss_is_that_of_the_rows_of_a_linear_fit(elements: tuple[str, ...])
     descriptor, batch = (TWO if len(elements) == 2 else DESCRIPTOR), rattled(8, elements=elements)
     networks, batches = minibatches(descriptor, batch, 0.0, force_weight=2.0)
     frame = Frame.of(prepare(batch, descriptor, None, 3.0, 2.0), len(elements))
-    from mechlearn.learning.modules import perceptron_of
-
     potential = frame.potential(descriptor, tuple(perceptron_of(network) for network in networks))  # type: ignore[arg-type]
     found = potential.evaluate(batch)
     energy = np.sum((3.0 * (found.energies - batch.energies) / batch.sizes) ** 2)
@@ -116,8 +119,8 @@ def test_the_loss_is_that_of_the_rows_of_a_linear_fit(elements: tuple[str, ...])
 def test_stored_and_recomputed_derivatives_agree() -> None:
     networks, stored = minibatches(DESCRIPTOR, TRAIN, 1e9)
     _, recomputed = minibatches(DESCRIPTOR, TRAIN, 0.0)
-    assert not isinstance(stored[0].jacobian, network_training.Recomputed)
-    assert isinstance(recomputed[0].jacobian, network_training.Recomputed)
+    assert not isinstance(jacobian_of(stored[0]), network_training.Recomputed)
+    assert isinstance(jacobian_of(recomputed[0]), network_training.Recomputed)
     for left, right in zip(stored, recomputed, strict=True):
         gradients = []
         for batch in (left, right):
@@ -129,7 +132,7 @@ def test_stored_and_recomputed_derivatives_agree() -> None:
 
 def test_memory_for_derivatives_is_bounded() -> None:
     _, some = minibatches(DESCRIPTOR, TRAIN, 1.0)
-    kinds = [isinstance(batch.jacobian, network_training.Recomputed) for batch in some]
+    kinds = [isinstance(jacobian_of(batch), network_training.Recomputed) for batch in some]
     assert kinds == [False] + [True] * 5
 
 
@@ -179,6 +182,23 @@ def test_the_start_is_better_than_a_constant() -> None:
         TRAIN, VALIDATION, DESCRIPTOR, "B1", replace(SETTINGS, epochs=1, learning_rate=1e-9)
     )
     assert history.validation[0] < 0.5
+
+
+def test_single_precision_learns_the_same() -> None:
+    """The first epochs agree; later ones part, as any two roundings of one training do."""
+    fits = [
+        fit_network(
+            TRAIN,
+            VALIDATION,
+            DESCRIPTOR,
+            "A1",
+            replace(SETTINGS, epochs=2, precision=precision),
+            force_weight=1.0,
+        )[1]
+        for precision in ("double", "single")
+    ]
+    np.testing.assert_allclose(fits[0].validation, fits[1].validation, rtol=1e-3)
+    assert fits[0].validation != fits[1].validation
 
 
 def test_a_reference_is_taken_off_and_added_again() -> None:

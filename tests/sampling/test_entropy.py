@@ -14,7 +14,7 @@ from cells import random_batch
 
 
 def _potential(weights: np.ndarray) -> EntropyPotential:
-    return EntropyPotential(Bispectrum(twojmax=2), np.array([70.0, 5.0, 0.7, 7.0, 1.5]), RepulsiveCore(2.4), weights)
+    return EntropyPotential(Bispectrum(twojmax=2), np.array([70.0, 5.0, 0.7, 7.0, 1.5]), RepulsiveCore(np.full(len(weights), 2.4)), weights)
 
 
 def test_entropy_of_three_points() -> None:

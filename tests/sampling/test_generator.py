@@ -14,6 +14,7 @@ from mechlearn.sampling import (
     EntropyPotential,
     FireSettings,
     GenerationSettings,
+    RepulsiveCore,
     generate,
     generate_structures,
 )
@@ -47,7 +48,8 @@ def test_maximised_above_random_above_minimised() -> None:
     batch = generate_structures(settings, range(24), seed=5)
     still = replace(settings, weakest=1e-9, strongest=1e-9)
     plain = generate_structures(still, range(24), seed=5)
-    potential = EntropyPotential(settings.descriptor, reference_scale(settings), settings.core, np.ones(24))
+    core = RepulsiveCore(np.full(24, 2.4))
+    potential = EntropyPotential(settings.descriptor, reference_scale(settings), core, np.ones(24))
     entropy, random = (potential.entropy(settings.descriptor.compute(each), each)[0] for each in (batch, plain))
     assert entropy[::2].mean() > random.mean() + 0.3
     assert entropy[1::2].mean() < random.mean() - 0.3
@@ -55,7 +57,7 @@ def test_maximised_above_random_above_minimised() -> None:
 
 def test_atoms_keep_apart_and_cells_keep_to_the_range() -> None:
     batch = generate_structures(QUICK, range(16), seed=2)
-    assert neighbour_pairs(batch, 3.0).distances.min() > 0.6 * QUICK.core.radius
+    assert neighbour_pairs(batch, 3.0).distances.min() > 0.6 * QUICK.smallest_core * 15.9 ** (1 / 3)
     ratio = batch.volumes / batch.sizes / 15.9
     assert ratio.min() > QUICK.densest - 1e-9
     assert ratio.max() < QUICK.loosest + 1e-9
@@ -88,6 +90,7 @@ def test_refuses_a_folder_of_other_settings(tmp_path: Path) -> None:
         ({"densest": 2.0}, "densest ≤ loosest"),
         ({"cutoff": 0.0}, "cutoff is 0.0"),
         ({"elements": ("Qq",)}, "unknown elements"),
+        ({"smallest_core": 2.0}, "smallest_core ≤ largest_core"),
         ({"weakest": 0.0}, "weakest ≤ strongest"),
     ],
 )

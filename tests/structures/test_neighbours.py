@@ -30,7 +30,9 @@ def test_equal_to_ase(cutoff: float) -> None:
         i, j, vectors = neighbor_list("ijD", atoms, cutoff)
         own = slice(pairs.starts[batch.offsets[index]], pairs.starts[batch.offsets[index + 1]])
         ours = _sorted(
-            pairs.first[own] - batch.offsets[index], pairs.second[own] - batch.offsets[index], pairs.vectors[own]
+            pairs.first[own] - batch.offsets[index],
+            pairs.second[own] - batch.offsets[index],
+            pairs.vectors[own],
         )
         assert ours.shape[0] == len(i)
         np.testing.assert_allclose(ours, _sorted(i, j, vectors), atol=1e-9)
@@ -64,7 +66,11 @@ def test_refuses_a_cutoff_that_is_none(cutoff: float) -> None:
 
 def test_names_a_singular_cell() -> None:
     batch = StructureBatch.from_arrays(
-        np.zeros((1, 3)), np.array([np.diag([1.0, 1.0, 0.0])]), np.array([74], dtype=np.int32), [1], names=["flat"]
+        np.zeros((1, 3)),
+        np.array([np.diag([1.0, 1.0, 0.0])]),
+        np.array([74], dtype=np.int32),
+        [1],
+        names=["flat"],
     )
     with pytest.raises(InputError, match=r"structure 0 \(flat\) has no volume"):
         neighbour_pairs(batch, 3.0)

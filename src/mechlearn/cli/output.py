@@ -51,13 +51,13 @@ def show_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table whose first column is text and whose others are figures."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    table = Table(box=SIMPLE_HEAD)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", no_wrap=index == 0)
     for row in rows:

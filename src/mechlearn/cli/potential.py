@@ -152,9 +152,9 @@ def nve(
         show_json({"model": model, **result.as_dict()})
         return
     rows = list(zip(result.timesteps_fs.tolist(), result.deviation.tolist(), result.reasons, strict=True))
-    show_table(("timestep, fs", "deviation, eV/atom", "unstable"), rows, title=f"{model}: {result.rule}")
+    show_table(("timestep, fs", "deviation, eV/atom", "unstable"), rows)
     low, high = result.interval
-    show(f"order in the timestep: {result.order:.2f} ({low:.2f} to {high:.2f})")
+    show(f"order in the timestep: {result.order:.2f} ({low:.2f} to {high:.2f}), from {result.rule}")
 
 
 def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:

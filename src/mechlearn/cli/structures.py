@@ -201,4 +201,4 @@ def _group_rows(batch: StructureBatch) -> list[tuple[object, ...]]:
 def warn(report: LabelReport) -> None:
     """What is suspect, on standard error: nothing is dropped, and nothing is kept quiet."""
     for finding in report.findings:
-        say(f"{finding.severity}: {finding.message}")
+        say(f"labels, {finding.severity}: {finding.message}")

@@ -11,14 +11,14 @@ from mechlearn.errors import InputError
 from mechlearn.interactions.ase import AsePotential
 
 _INSTALL = (
-    "install it with: apt-get install g++ libxc-dev libopenblas-dev gpaw-data; CC=g++ pip install gpaw; and set "
-    "GPAW_SETUP_PATH to the folder of setups that 'dpkg -L gpaw-data' names"
+    "install it with: apt-get install g++ libxc-dev libopenblas-dev gpaw-data; CC=g++ pip install gpaw; and "
+    "set GPAW_SETUP_PATH to the folder of setups that 'dpkg -L gpaw-data' names"
 )
 
 
 def gpaw_potential(
     *,
-    cutoff: float = 400.0,
+    cutoff: float = 500.0,
     kpoint_density: float = 5.0,
     smearing: float = 0.1,
     functional: str = "PBE",
@@ -31,7 +31,8 @@ def gpaw_potential(
     Parameters
     ----------
     cutoff
-        Kinetic energy up to which plane waves are taken, eV.
+        Kinetic energy up to which plane waves are taken, eV. Too low a cutoff shows in the stress first: for
+        bcc tungsten it is off by 0.6 GPa at 400 eV, by 0.1 GPa at 500 eV.
     kpoint_density
         Points per Å⁻¹ along each reciprocal vector (Γ-centred), so that cells of all sizes are sampled alike.
         Their number is rounded up, and so can jump between cells that differ a little.

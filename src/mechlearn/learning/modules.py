@@ -28,12 +28,13 @@ def perceptron_module(
     """
     layers: list[torch.nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layer = skip_init(torch.nn.Linear, inputs, outputs, dtype=dtype)  # type: ignore[no-untyped-call]
+        layer = skip_init(torch.nn.Linear, inputs, outputs, dtype=torch.float64)  # type: ignore[no-untyped-call]
         bound = 1 / sqrt(inputs)
         torch.nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
         torch.nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
         layers += [layer, torch.nn.Softplus(threshold=_SOFTPLUS_THRESHOLD)]
-    return torch.nn.Sequential(*layers[:-1])
+    # Drawn in double precision whatever comes after, so that a seed means one start.
+    return torch.nn.Sequential(*layers[:-1]).to(dtype)
 
 
 def perceptron_of(module: torch.nn.Sequential) -> Perceptron:

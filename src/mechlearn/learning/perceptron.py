@@ -49,8 +49,8 @@ class Perceptron:
     >>> network.widths, network.parameters
     ((2, 3, 1), 13)
     >>> energy, gradient = network.energy_and_gradient(np.zeros((1, 2)))
-    >>> round(float(energy[0]) / np.log(2), 6), gradient.tolist()
-    (3.0, [[1.5, 1.5]])
+    >>> round(float(energy[0]), 6), gradient.tolist()  # 3·ln 2
+    (2.079442, [[1.5, 1.5]])
     """
 
     weights: tuple[np.ndarray, ...]

@@ -30,7 +30,7 @@ HIDDEN_WIDTHS: Final[dict[str, tuple[int, ...]]] = {
     "B5": (384, 192, 96),
 }
 
-#: Atoms that go through a network at once: the hidden layers of more than this no longer fit a processor's cache.
+#: Atoms that go through a network at once: the hidden layers of more no longer fit a processor's cache.
 _ROWS: Final = 4096
 
 
@@ -170,8 +170,12 @@ class NetworkPotential:
         """
         if len(D) > _ROWS:
             starts = range(0, len(D), _ROWS)
-            pieces = [self.energies_and_gradient(D[at : at + _ROWS], element[at : at + _ROWS]) for at in starts]
-            return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
+            pieces = [
+                self.energies_and_gradient(D[at : at + _ROWS], element[at : at + _ROWS]) for at in starts
+            ]
+            return np.concatenate([piece[0] for piece in pieces]), np.concatenate(
+                [piece[1] for piece in pieces]
+            )
         if len(self.perceptrons) == 1:
             return self._of_element(0, D)
         energies, gradient = np.empty(len(D)), np.empty_like(D)

@@ -157,6 +157,21 @@ class FitData:
         """Whether any force counts."""
         return bool(np.any(self.force_weights > 0))
 
+    def select(self, chosen: Int[np.ndarray, " chosen"]) -> FitData:
+        """The data of some structures, in that order."""
+        offsets = self.batch.offsets
+        atoms = np.concatenate([np.arange(offsets[index], offsets[index + 1]) for index in chosen])
+        return FitData(
+            batch=self.batch.select(chosen),
+            descriptor=self.descriptor,
+            inputs=self.inputs[atoms],
+            element=self.element[atoms],
+            energies=self.energies[chosen],
+            forces=self.forces[atoms],
+            energy_weights=self.energy_weights[chosen],
+            force_weights=self.force_weights[atoms],
+        )
+
     def composition(self, elements: int) -> Float[np.ndarray, "structures elements"]:
         """How many atoms of each element each structure has."""
         counts = np.zeros((len(self.batch), elements))

@@ -58,19 +58,40 @@ class _PulledForces(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gradient: torch.Tensor, jacobian: Jacobian) -> torch.Tensor:
         ctx.jacobian = jacobian
-        return torch.from_numpy(
-            np.asarray(jacobian.pullback(gradient.detach().numpy()).forces, dtype=np.float64)
-        )
+        pulled = jacobian.pullback(gradient.detach().double().numpy())
+        return torch.from_numpy(pulled.forces).to(gradient.dtype)
 
     @staticmethod
     def backward(ctx: Any, displacement: torch.Tensor) -> tuple[torch.Tensor, None]:
-        pushed = ctx.jacobian.pushforward(displacement.contiguous().numpy())
-        return -torch.from_numpy(np.asarray(pushed, dtype=np.float64)), None
+        pushed = ctx.jacobian.pushforward(displacement.double().contiguous().numpy())
+        return -torch.from_numpy(pushed).to(displacement.dtype), None
+
+
+@dataclass(frozen=True, eq=False)
+class ForceTargets:
+    """What the force part of the loss needs.
+
+    Attributes
+    ----------
+    jacobian
+        The derivatives of the descriptors.
+    slopes : (atoms or 1, features)
+        eV of energy for one unit of output over the spread of each input: turns ∂N/∂x into ∂E/∂B.
+    forces : (atoms, 3)
+        eV/Å.
+    weights : (atoms, 1)
+        Squared weights over the frame's loss.
+    """
+
+    jacobian: Jacobian
+    slopes: torch.Tensor
+    forces: torch.Tensor
+    weights: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Minibatch:
-    """Some structures as tensors, their atoms sorted by nothing: structure after structure.
+    """Some structures as tensors, one after the other.
 
     Attributes
     ----------
@@ -82,11 +103,7 @@ class Minibatch:
         The structure of each atom.
     inverse_sizes, energies, energy_weights : (structures,)
         1/n; energies per atom in units of the frame; squared weights over the frame's loss.
-    slopes : (atoms, features)
-        eV of energy for one unit of output over the spread of each input: turns ∂N/∂x into ∂E/∂B.
-    forces, force_weights : (atoms, 3), (atoms, 1)
-        eV/Å; squared weights over the frame's loss.
-    jacobian
+    forces
         None where no force counts.
     """
 
@@ -96,10 +113,7 @@ class Minibatch:
     inverse_sizes: torch.Tensor
     energies: torch.Tensor
     energy_weights: torch.Tensor
-    slopes: torch.Tensor
-    forces: torch.Tensor
-    force_weights: torch.Tensor
-    jacobian: Jacobian | None
+    forces: ForceTargets | None
 
     def __len__(self) -> int:
         return len(self.energies)
@@ -121,8 +135,9 @@ def train_perceptrons(
     """Train one perceptron an element, in the units of the frame."""
     elements = len(frame.mean)
     generator = torch.Generator().manual_seed(seed)
-    networks = torch.nn.ModuleList(perceptron_module(widths, generator) for _ in range(elements))
-    maker = MinibatchMaker(frame, settings.batch_size, jacobian_bytes)
+    dtype = torch.float64 if settings.precision == "double" else torch.float32
+    networks = torch.nn.ModuleList(perceptron_module(widths, generator, dtype) for _ in range(elements))
+    maker = MinibatchMaker(frame, settings.batch_size, jacobian_bytes, dtype)
     order = np.random.default_rng([seed, 0]).permutation(len(trained.batch))
     batches = maker.make(trained, order)
     validation = maker.make(judged, np.arange(len(judged.batch))) if judged is not None else []
@@ -144,15 +159,16 @@ def train_perceptrons(
 
 def loss(networks: torch.nn.Module, batch: Minibatch) -> torch.Tensor:
     """The mean loss of a minibatch's structures, see :func:`mechlearn.potentials.network_fit.fit_network`."""
-    inputs = batch.inputs if batch.jacobian is None else batch.inputs.detach().requires_grad_()
+    targets = batch.forces
+    inputs = batch.inputs if targets is None else batch.inputs.detach().requires_grad_()
     atomic = _outputs(networks, inputs, batch)
     totals = torch.zeros_like(batch.energies).index_add_(0, batch.structure, atomic)
     residual = totals * batch.inverse_sizes - batch.energies
     value = torch.sum(batch.energy_weights * residual**2)
-    if batch.jacobian is not None:
+    if targets is not None:
         (slope,) = torch.autograd.grad(atomic.sum(), inputs, create_graph=True)
-        forces = _PulledForces.apply(slope * batch.slopes, batch.jacobian)  # type: ignore[no-untyped-call]
-        value = value + torch.sum(batch.force_weights * (forces - batch.forces) ** 2)
+        forces = _PulledForces.apply(slope * targets.slopes, targets.jacobian)  # type: ignore[no-untyped-call]
+        value = value + torch.sum(targets.weights * (forces - targets.forces) ** 2)
     return value / len(batch)
 
 
@@ -170,43 +186,46 @@ def _outputs(networks: Any, inputs: torch.Tensor, batch: Minibatch) -> torch.Ten
 class MinibatchMaker:
     """Cuts data into minibatches, and spends a budget of memory on the derivatives of their descriptors."""
 
-    def __init__(self, frame: Frame, structures: int, jacobian_bytes: float) -> None:
+    def __init__(
+        self, frame: Frame, structures: int, jacobian_bytes: float, dtype: torch.dtype = torch.float64
+    ) -> None:
         self.frame = frame
+        self.dtype = dtype
         self.structures = structures
         self.bytes_left = jacobian_bytes
 
     def make(self, data: FitData, order: np.ndarray) -> list[Minibatch]:
         """Minibatches of the structures in the given order."""
-        standardised = self.frame.standardised(data)
-        return [
-            self._minibatch(data, standardised, order[start : start + self.structures])
-            for start in range(0, len(order), self.structures)
-        ]
+        starts = range(0, len(order), self.structures)
+        return [self._minibatch(data.select(order[start : start + self.structures])) for start in starts]
 
-    def _minibatch(self, data: FitData, standardised: np.ndarray, chosen: np.ndarray) -> Minibatch:
-        frame, batch = self.frame, data.batch.select(chosen)
-        atoms = np.concatenate([np.arange(data.batch.offsets[s], data.batch.offsets[s + 1]) for s in chosen])
-        element = data.element[atoms]
+    def _minibatch(self, data: FitData) -> Minibatch:
+        frame, batch = self.frame, data.batch
         elements = len(frame.mean)
-        counts = np.zeros((len(batch), elements))
-        np.add.at(counts, (batch.structure_of_atom, element), 1.0)
-        energies = (data.energies[chosen] - counts @ frame.energy_shift) / batch.sizes / frame.energy_scale
-        rows = tuple(torch.from_numpy(np.flatnonzero(element == index)) for index in range(elements))
-        force_weights = data.force_weights[atoms][:, None] ** 2 / frame.loss_scale
+        constant = data.composition(elements) @ frame.energy_shift
+        rows = tuple(torch.from_numpy(np.flatnonzero(data.element == index)) for index in range(elements))
+        weights = (data.energy_weights * frame.energy_scale) ** 2 / frame.loss_scale
         return Minibatch(
-            inputs=torch.from_numpy(standardised[atoms]),
+            inputs=self._tensor(frame.standardised(data.inputs, data.element)),
             rows=rows if elements > 1 else None,
             structure=torch.from_numpy(batch.structure_of_atom),
-            inverse_sizes=torch.from_numpy(1.0 / batch.sizes),
-            energies=torch.from_numpy(energies),
-            energy_weights=torch.from_numpy(
-                (data.energy_weights[chosen] * frame.energy_scale) ** 2 / frame.loss_scale
-            ),
-            slopes=torch.from_numpy(frame.energy_scale / frame.spread[element]),
-            forces=torch.from_numpy(data.forces[atoms]),
-            force_weights=torch.from_numpy(force_weights),
-            jacobian=self._jacobian(data.descriptor, batch) if np.any(force_weights > 0) else None,
+            inverse_sizes=self._tensor(1.0 / batch.sizes),
+            energies=self._tensor((data.energies - constant) / batch.sizes / frame.energy_scale),
+            energy_weights=self._tensor(weights),
+            forces=self._force_targets(data) if data.uses_forces else None,
         )
+
+    def _force_targets(self, data: FitData) -> ForceTargets:
+        slopes = self.frame.energy_scale / self.frame.spread
+        return ForceTargets(
+            jacobian=self._jacobian(data.descriptor, data.batch),
+            slopes=self._tensor(slopes[data.element] if len(slopes) > 1 else slopes),
+            forces=self._tensor(data.forces),
+            weights=self._tensor(data.force_weights[:, None] ** 2 / self.frame.loss_scale),
+        )
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.dtype)
 
     def _jacobian(self, descriptor: Descriptor, batch: StructureBatch) -> Jacobian:
         if self.bytes_left > 0 and isinstance(descriptor, Bispectrum):
@@ -224,9 +243,9 @@ def start_from_ridge(networks: torch.nn.ModuleList, batches: Sequence[Minibatch]
     """
     with torch.no_grad():
         hidden = [list(network)[:-1] for network in networks]  # type: ignore[call-overload]
-        design = torch.cat([_mean_activations(hidden, batch) for batch in batches])
-        weights = torch.cat([batch.energy_weights for batch in batches]).sqrt()[:, None]
-        targets = torch.cat([batch.energies for batch in batches])[:, None]
+        design = torch.cat([_mean_activations(hidden, batch) for batch in batches]).double()
+        weights = torch.cat([batch.energy_weights for batch in batches]).double().sqrt()[:, None]
+        targets = torch.cat([batch.energies for batch in batches]).double()[:, None]
         if not torch.any(weights > 0):
             return
         rows = design * weights

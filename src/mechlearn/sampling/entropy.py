@@ -18,19 +18,19 @@ from mechlearn.interactions import Evaluation
 from mechlearn.structures import StructureBatch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RepulsiveCore:
     """V = Σ_pairs ε (1 - r/r_core)³ for r < r_core: smooth, short, finite.
 
     Attributes
     ----------
-    radius : float
-        r_core, Å.
+    radii : (structures,)
+        r_core in each structure, Å.
     strength : float
         ε, eV.
     """
 
-    radius: float
+    radii: Float[np.ndarray, " structures"]
     strength: float = 300.0
 
 
@@ -77,7 +77,7 @@ class EntropyPotential:
         owner = batch.structure_of_atom
         pair_gradient = np.empty((len(pairs.second), 3))
         core_repulsion(
-            pairs.starts, pairs.distances, pairs.vectors, owner, self.core.strength, self.core.radius,
+            pairs.starts, pairs.distances, pairs.vectors, owner, self.core.strength, self.core.radii,
             energies, pair_gradient,
         )  # fmt: skip
         forces_from_pairs(pairs.starts, pairs.second, pairs.vectors, owner, pair_gradient, forces, virials)

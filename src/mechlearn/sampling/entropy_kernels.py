@@ -37,10 +37,11 @@ def nearest_neighbour_entropy(points, offsets, floor, entropies, gradient):
 
 
 @njit(cache=True, nogil=True)
-def core_repulsion(starts, distances, vectors, structure_of_atom, strength, radius, energies, pair_gradient):
-    """V = Σ_pairs ε (1 - r/r_core)³ below r_core; ∂V/∂r_k of every ordered pair goes to ``pair_gradient``."""
+def core_repulsion(starts, distances, vectors, structure_of_atom, strength, radii, energies, pair_gradient):
+    """V = Σ_pairs ε (1 - r/r_core)³ below r_core of the structure; ∂V/∂r_k of every ordered pair goes to ``pair_gradient``."""
     for i in range(starts.shape[0] - 1):
         s = structure_of_atom[i]
+        radius = radii[s]
         for p in range(starts[i], starts[i + 1]):
             r = distances[p]
             if r < radius:

@@ -49,8 +49,9 @@ class GenerationSettings:
         structures near the core's own packings and others far from any that nature would make.
     core_strength : float
         ε of the repulsive core, eV.
-    core_ratio : float
-        Radius of the core in units of the cube root of the atomic volume.
+    smallest_core, largest_core : float
+        The range of the core's radius, in units of the cube root of the ambient volume; each structure draws its
+        own.  The nearest neighbours of bcc are 1.09 apart, those of fcc 1.12.
     annealing, minimisation : AnnealingSchedule, FireSettings
         The path.
 
@@ -68,10 +69,11 @@ class GenerationSettings:
     loosest: float = 1.45
     cutoff: float = 4.73
     twojmax: int = 2
-    weakest: float = 0.1
-    strongest: float = 1.0
+    weakest: float = 0.05
+    strongest: float = 1.5
     core_strength: float = 300.0
-    core_ratio: float = 1.05
+    smallest_core: float = 0.95
+    largest_core: float = 1.12
     annealing: AnnealingSchedule = field(default_factory=AnnealingSchedule)
     minimisation: FireSettings = field(default_factory=FireSettings)
 
@@ -95,6 +97,11 @@ class GenerationSettings:
                 f"generating structures: entropy weights from {self.weakest} to {self.strongest} eV; "
                 "give 0 < weakest ≤ strongest"
             )
+        if not 0 < self.smallest_core <= self.largest_core:
+            raise InputError(
+                f"generating structures: core radii from {self.smallest_core} to {self.largest_core}; "
+                "give 0 < smallest_core ≤ largest_core"
+            )
         if not self.cutoff > 0:
             raise InputError(f"generating structures: the cutoff is {self.cutoff} Å; give a positive number")
 
@@ -109,11 +116,6 @@ class GenerationSettings:
     def descriptor(self) -> Bispectrum:
         """The descriptor whose entropy counts."""
         return Bispectrum(self.elements, cutoff=self.cutoff, twojmax=self.twojmax)
-
-    @property
-    def core(self) -> RepulsiveCore:
-        """The core that keeps atoms apart."""
-        return RepulsiveCore(self.core_ratio * self.volume ** (1 / 3), self.core_strength)
 
 
 def _crystal_volume(element: str) -> float:
@@ -159,10 +161,10 @@ def generate_structures(settings: GenerationSettings, indices: Sequence[int], se
     batch = _random_structures(settings, streams)
     signs = np.array([1.0 if index % 2 == 0 else -1.0 for index in indices])
     weights = np.exp([stream.uniform(np.log(settings.weakest), np.log(settings.strongest)) for stream in streams])
-    potential = EntropyPotential(
-        settings.descriptor, reference_scale(settings), settings.core, signs * weights
-    )
-    batch = _without_overlaps(settings, batch)
+    ratios = np.array([stream.uniform(settings.smallest_core, settings.largest_core) for stream in streams])
+    core = RepulsiveCore(ratios * settings.volume ** (1 / 3), settings.core_strength)
+    potential = EntropyPotential(settings.descriptor, reference_scale(settings), core, signs * weights)
+    batch = _without_overlaps(settings, batch, core)
     batch = anneal(potential, batch, streams, settings.annealing, settings.minimisation.largest_move)
     batch = minimise(potential, batch, settings.minimisation)
     return replace(
@@ -182,14 +184,14 @@ def reference_scale(settings: GenerationSettings) -> Float[np.ndarray, " feature
     """
     ensemble = replace(settings, densest=1.0, loosest=1.0, smallest=32, largest=32)
     streams = [np.random.default_rng(np.random.SeedSequence(0, spawn_key=(index,))) for index in range(48)]
-    batch = _without_overlaps(ensemble, _random_structures(ensemble, streams))
-    return settings.descriptor.compute(batch).std(axis=0)
+    batch = _random_structures(ensemble, streams)
+    core = RepulsiveCore(np.full(len(batch), settings.smallest_core * settings.volume ** (1 / 3)), settings.core_strength)
+    return settings.descriptor.compute(_without_overlaps(ensemble, batch, core)).std(axis=0)
 
 
-def _without_overlaps(settings: GenerationSettings, batch: StructureBatch) -> StructureBatch:
-    core_alone = EntropyPotential(
-        settings.descriptor, np.ones(settings.descriptor.features), settings.core, np.zeros(len(batch))
-    )
+def _without_overlaps(settings: GenerationSettings, batch: StructureBatch, core: RepulsiveCore) -> StructureBatch:
+    features = settings.descriptor.features
+    core_alone = EntropyPotential(settings.descriptor, np.ones(features), core, np.zeros(len(batch)))
     return minimise(core_alone, batch, FireSettings(steps=25, largest_move=0.3))
 
 

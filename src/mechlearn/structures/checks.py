@@ -315,7 +315,7 @@ def _stress_units(batch: StructureBatch, consistency: Consistency | None) -> Ite
                 "note",
                 np.isfinite(batch.stresses).all(axis=1),
                 "units of stress not checked: too few energies or too many elements to foretell a pressure "
-                f"({{count}})",
+                "({count})",
             )
         return
     labelled = -batch.stresses[consistency.structures, :3].mean(axis=1)

@@ -75,7 +75,7 @@ class _Frame:
     elements: Int[np.ndarray, " kinds"]
     mean: Float[np.ndarray, " features"]
     transform: Float[np.ndarray, "features components"]
-    representatives: Float[np.ndarray, "representatives components"]
+    representatives: Float[np.ndarray, "representatives coordinates"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ def _candidates(batch: StructureBatch) -> dict[str, Float[np.ndarray, "structure
 # ---------------------------------------------------------------------- the process
 
 
-def _frame(batch: StructureBatch) -> tuple[_Frame, Float[np.ndarray, "atoms components"]]:
+def _frame(batch: StructureBatch) -> tuple[_Frame, Float[np.ndarray, "atoms coordinates"]]:
     """A frame for the environments of a batch, and these environments in it."""
     cutoff, elements = environment_cutoff(batch), np.unique(batch.species)
     pairs = neighbour_pairs(batch, cutoff)
@@ -188,7 +188,7 @@ def _frame(batch: StructureBatch) -> tuple[_Frame, Float[np.ndarray, "atoms comp
     return _Frame(cutoff, elements, mean, transform, _spread_out(points, _REPRESENTATIVES)), points
 
 
-def _points(batch: StructureBatch, frame: _Frame, scale: float) -> Float[np.ndarray, "atoms components"]:
+def _points(batch: StructureBatch, frame: _Frame, scale: float) -> Float[np.ndarray, "atoms coordinates"]:
     """The environments of a batch in a frame; atoms of different elements are far from each other."""
     pairs = neighbour_pairs(batch, frame.cutoff * (1.0 + 2.0 * _STRAIN))
     features = atomic_environments(batch, pairs, frame.cutoff, frame.elements, scale)
@@ -196,7 +196,7 @@ def _points(batch: StructureBatch, frame: _Frame, scale: float) -> Float[np.ndar
     return np.hstack([(features - frame.mean) @ frame.transform, kinds])
 
 
-def _spread_out(points: Float[np.ndarray, "atoms components"], count: int) -> np.ndarray:
+def _spread_out(points: Float[np.ndarray, "atoms coordinates"], count: int) -> np.ndarray:
     """Representatives: starting in the middle, always the point farthest from those taken."""
     points = points[:: max(1, len(points) // 8000)]
     nearest = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
@@ -216,7 +216,7 @@ def _squared_distances(first: np.ndarray, second: np.ndarray) -> Float[np.ndarra
 
 
 def _fit(
-    batch: StructureBatch, frame: _Frame, points: Float[np.ndarray, "atoms components"], design: np.ndarray
+    batch: StructureBatch, frame: _Frame, points: Float[np.ndarray, "atoms coordinates"], design: np.ndarray
 ) -> _Process | None:
     """The process whose length and noise have the largest restricted likelihood, over a small grid."""
     to_representatives = _squared_distances(points, frame.representatives)

@@ -192,6 +192,8 @@ def _ase_images(path: Path, kind: str | None, elements: Sequence[str] | None) ->
     images = images if isinstance(images, list) else [images]
     for image in images:
         _adopt_labels(image)
+        if "group" not in image.info and "config_type" in image.info:
+            image.info["group"] = image.info["config_type"]
     return images
 
 

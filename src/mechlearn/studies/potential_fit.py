@@ -30,7 +30,7 @@ from mechlearn.potentials import (
 from mechlearn.structures import Split, StructureBatch, split_by_group, split_random
 from mechlearn.studies.configuration import suggestion
 from mechlearn.studies.results import write_json
-from mechlearn.studies.sets import claim
+from mechlearn.studies.sets import claimed
 
 logger = logging.getLogger("mechlearn.fit")
 
@@ -211,11 +211,10 @@ def fit_to_folder(
     InputError
         The folder holds a fit with other settings, or other files.
     """
-    claim(out, {"fit": asdict(settings), "source": source}, "fitting")
     split = settings.split(batch)
-    fit = fit_potential(
-        batch, settings, split=split, checkpoint=out / "checkpoint.safetensors", progress=progress
-    )
+    checkpoint = out / "checkpoint.safetensors"
+    with claimed(out, {"fit": asdict(settings), "source": source}, "fitting"):
+        fit = fit_potential(batch, settings, split=split, checkpoint=checkpoint, progress=progress)
     save_potential(fit.potential, out, provenance={**asdict(settings), "source": source})
     name = f"{'_'.join(fit.potential.elements)}_{settings.model}"
     export(fit.potential, out / "lammps", name, provenance=f"fitted to {source}" if source else "")

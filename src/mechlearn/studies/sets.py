@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -65,12 +66,12 @@ def make_set(
     InputError
         The folder holds a set of another recipe (the message says what differs), or other files.
     """
-    claim(out, {**recipe, "structures": count}, doing)
-    target = StructureSet.create(out)
-    parts = -(-count // STRUCTURES_PER_PART)
-    if not all(target.has_part(part) for part in range(parts)):
-        with executor(workers, scheduler) as pool:
-            run_campaign(_Part(maker, count, str(out)), range(parts), pool, done=target.has_part, label=doing)
+    parts = range(-(-count // STRUCTURES_PER_PART))
+    with claimed(out, {**recipe, "structures": count}, doing):
+        target = StructureSet.create(out)
+        if not all(target.has_part(part) for part in parts):
+            with executor(workers, scheduler) as pool:
+                run_campaign(_Part(maker, count, str(out)), parts, pool, done=target.has_part, label=doing)
     return StructureSet.open(out)
 
 
@@ -89,13 +90,16 @@ class _Part:
         return part
 
 
-def claim(out: Path, recipe: Mapping[str, Any], doing: str) -> None:
-    """Write down in a folder what is being made there, or find that it is the same as before.
+@contextmanager
+def claimed(out: Path, recipe: Mapping[str, Any], doing: str) -> Iterator[None]:
+    """Hold a folder for what is made by a recipe, or find that it has been made by the same one so far.
+
+    An input that turns out to be wrong before anything was made leaves the folder free.
 
     Raises
     ------
     InputError
-        Something else is being made there, or the folder holds other files.
+        Something else is being made there (the message says what differs), or the folder holds other files.
     """
     record, ours = out / RECIPE, plain(recipe)
     if out.exists() and not out.is_dir():
@@ -108,8 +112,14 @@ def claim(out: Path, recipe: Mapping[str, Any], doing: str) -> None:
             )
     elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise InputError(f"{doing}: {out} holds other files; give a new or empty folder with --out")
-    else:
-        write_json(record, ours)
+    write_json(record, ours)
+    try:
+        yield
+    except InputError:
+        if list(out.iterdir()) == [record]:
+            record.unlink()
+            out.rmdir()
+        raise
 
 
 @dataclass(frozen=True)
