@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DOCS   := $(VENV)/.docs-installed
 OUT    ?= demo-output
 
 # Two test processes: more gain nothing on the two cores that a public runner has.
@@ -27,6 +28,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(DOCS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 demo: $(STAMP)  ## the main job on a small scale: data, potentials, transfer matrix, report (minutes)
 	$(BIN)/mechlearn study run transferability --preset quick --out $(OUT)
 
@@ -46,10 +51,10 @@ format: $(STAMP)  ## rewrite the files in the house's style
 bench: $(STAMP)  ## speed and accuracy of the hot paths
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
-docs: $(STAMP)  ## the reference of every module, in docs/_build
-	$(BIN)/pdoc --docformat numpy --output-directory docs/_build mechlearn
-	@echo "open docs/_build/index.html"
+docs: $(DOCS)  ## the site (tutorials, how-to, explanation, reference), in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

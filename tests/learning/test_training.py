@@ -101,7 +101,7 @@ def test_an_interrupt_within_an_epoch_leaves_the_last_whole_one(tmp_path: Path) 
 
 
 SCRIPT = """
-import sys, torch
+import sys, time, torch
 from pathlib import Path
 from mechlearn.learning import TrainingSettings
 from mechlearn.learning.modules import perceptron_module
@@ -110,12 +110,16 @@ from mechlearn.learning.training import train
 def run(path, progress=None):
     points = torch.linspace(0, 4, 40, dtype=torch.float64)[:, None]
     module = perceptron_module([1, 8, 1], torch.Generator().manual_seed(0))
-    settings = TrainingSettings(epochs=150, learning_rate=0.01, checkpoint_seconds=0.0)
+    settings = TrainingSettings(epochs=60, learning_rate=0.01, checkpoint_seconds=0.0)
     train(module, lambda m, x: ((m(x) - torch.sin(x)) ** 2).mean(), list(points.split(8)), [points], settings,
           seed=1, checkpoint=Path(path), progress=progress)
 
+def tell(epoch):
+    print(epoch.number, flush=True)
+    time.sleep(0.03)  # time to be killed in
+
 if __name__ == "__main__":
-    run(sys.argv[1], lambda epoch: print(epoch.number, flush=True))
+    run(sys.argv[1], tell)
 """
 
 
@@ -131,7 +135,7 @@ def test_a_killed_process_leaves_a_checkpoint_that_goes_on_bit_for_bit(
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if int(line) == 20:
+        if int(line) == 15:
             break
     os.kill(process.pid, kill)
     process.stdout.close()

@@ -38,7 +38,7 @@ def random_batch(count: int, seed: int = 0) -> StructureBatch:
 
 
 def labelled_copper(count: int, seed: int = 0) -> StructureBatch:
-    """Strained and shaken copper in four groups, labelled with EMT: energies, forces and stresses that agree."""
+    """Strained and shaken copper in four groups, with EMT's energies, forces and stresses."""
     rng = np.random.default_rng(seed)
     images = []
     for index in range(count):

@@ -136,7 +136,7 @@ def test_round_trip_to_the_last_bit(tmp_path: Path, name: str) -> None:
 
 
 def test_fitsnap_round_trip(tmp_path: Path) -> None:
-    """Positions, cells, energies and forces to the last bit; stresses too where they came from decimal bars."""
+    """Positions, cells, energies and forces to the last bit; stresses too, from decimal bars."""
     bars = np.round(np.random.default_rng(0).normal(scale=1e4, size=(20, 6)), 5)
     batch = replace(
         random_batch(20),
@@ -324,7 +324,8 @@ def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
 
 def test_a_folder_may_mix_formats(tmp_path: Path) -> None:
     _write_json(tmp_path / "bcc" / "a.json", _record())
-    write(tmp_path / "liquid" / "b.xyz", _labelled_frame()) if (tmp_path / "liquid").mkdir() is None else None
+    (tmp_path / "liquid").mkdir()
+    write(tmp_path / "liquid" / "b.xyz", _labelled_frame())
     (tmp_path / "LICENSE").write_text("none of a reader's business")
     batch = read_structures(tmp_path)
     assert batch.groups == ("bcc", "liquid")

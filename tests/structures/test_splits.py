@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -20,7 +22,7 @@ def _parts(split: Split) -> list[list[int]]:
 def test_a_random_split_is_disjoint_complete_and_in_proportion(count: int, train: float, seed: int) -> None:
     fractions = (train, (1 - train) / 2, 1 - train - (1 - train) / 2)
     split = split_random(count, fractions, rng=np.random.default_rng(seed))
-    assert sorted(sum(_parts(split), [])) == list(range(count))
+    assert sorted(chain(*_parts(split))) == list(range(count))
     for fraction, part in zip(fractions, _parts(split), strict=True):
         assert abs(len(part) - fraction * count) < 2
         assert part
@@ -32,7 +34,7 @@ def test_groups_are_held_out_whole(fraction: float, seed: int) -> None:
     assume(fraction < 0.6)
     batch = random_batch(60)
     split = split_by_group(batch, fraction, validation=0.1, rng=np.random.default_rng(seed))
-    assert sorted(sum(_parts(split), [])) == list(range(60))
+    assert sorted(chain(*_parts(split))) == list(range(60))
     held = {batch.groups[index] for index in split.test}
     assert held == set(split.held_out)
     assert held
@@ -65,7 +67,7 @@ def test_a_split_survives_json() -> None:
     ["{", "[]", "{}", '{"train":[0],"validation":[0],"test":[],"method":"random","held_out":[],"seed":""}'],
 )
 def test_a_split_that_is_not_one_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="reading a split: .* again"):
+    with pytest.raises(InputError, match=r"reading a split: .* again"):
         Split.from_json(text)
 
 

@@ -53,6 +53,13 @@ def test_same_batch_same_bytes(tmp_path: Path) -> None:
     assert parts[0].read_bytes() == parts[1].read_bytes()
 
 
+def _load_or_message(structures: StructureSet) -> tuple[str, StructureBatch | None]:
+    try:
+        return "", structures.load()
+    except InputError as error:
+        return str(error), None
+
+
 def test_no_changed_byte_passes_for_data(tmp_path: Path) -> None:
     """Each byte in turn is changed: the part is refused and named, or what is read is what was written."""
     batch = random_batch(2)
@@ -64,14 +71,10 @@ def test_no_changed_byte_passes_for_data(tmp_path: Path) -> None:
         changed = bytearray(content)
         changed[place] ^= 0x01
         part.write_bytes(changed)
-        try:
-            found = structures.load()
-        except InputError as error:
-            assert str(part) in str(error)
-            assert "\n" not in str(error)
-            refused += 1
-        else:
-            assert differences(found, batch) == []
+        message, found = _load_or_message(structures)
+        assert found is None or differences(found, batch) == []
+        assert found is not None or (str(part) in message and "\n" not in message)
+        refused += found is None
     assert refused > len(content) // 14
 
 

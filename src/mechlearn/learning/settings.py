@@ -18,7 +18,7 @@ class TrainingSettings:
     epochs, the rate halved "if the validation loss did not change by 1e-4 over 50 epochs". The paper does not
     say whether the change is absolute; here it is *relative* to the best loss so far, which is independent of
     units (and the default of the scheduler that the paper most likely used). Learning rate and batch size are
-    in the paper's supplement; the ones here did best over A1 and B1 on a few hundred structures of tungsten
+    in the paper's supplement; the ones here did well for A1 and B1 on a few hundred structures of tungsten
     (rates 1e-3 … 3e-2, batches of 8, 16, 32).
 
     Attributes
@@ -42,8 +42,8 @@ class TrainingSettings:
     threads
         Threads torch may use; the last bits of a result can depend on it.
     precision
-        Of the weights while training: ``"double"``, or ``"single"``, which is faster for the wider networks and
-        good to about 1e-6 of the spread of the energies.
+        Of the weights while training: ``"double"``, or ``"single"``, faster for wider networks and good to
+        about 1e-6 of the spread of the energies.
 
     Raises
     ------
