@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
@@ -83,6 +84,11 @@ class SnapRows:
     factor: Float[np.ndarray, "some_rows columns_and_one"]
     rows: int
     groups: frozenset[str]
+
+    @classmethod
+    def none(cls, columns: int) -> SnapRows:
+        """No rows."""
+        return cls(np.zeros((0, columns + 1)), 0, frozenset())
 
     def merged(self, other: SnapRows) -> SnapRows:
         """The rows of both."""
@@ -177,10 +183,12 @@ def snap_rows(
 ) -> SnapRows:
     """Fold the weighted rows of structures into one triangular factor; parameters as in :func:`fit_snap`."""
     columns = column_count(descriptor.features, quadratic) * len(descriptor.elements)
-    folded = SnapRows(np.zeros((0, columns + 1)), 0, frozenset())
-    for part in _parts([source] if isinstance(source, StructureBatch) else source):
-        rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
-        folded = folded.merged(SnapRows(rows, len(rows), frozenset(part.groups)))
+    folded = SnapRows.none(columns)
+    # The factorisations are small and many: threads of BLAS cost more than they bring, and would decide the last bits.
+    with threadpool_limits(1, user_api="blas"):
+        for part in _parts([source] if isinstance(source, StructureBatch) else source):
+            rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
+            folded = folded.merged(SnapRows(rows, len(rows), frozenset(part.groups)))
     return folded
 
 

@@ -66,14 +66,14 @@ class GenerationSettings:
     smallest: int = 4
     largest: int = 60
     densest: float = 0.8
-    loosest: float = 1.45
+    loosest: float = 1.35
     cutoff: float = 4.73
     twojmax: int = 2
-    weakest: float = 0.05
-    strongest: float = 1.5
+    weakest: float = 0.03
+    strongest: float = 0.6
     core_strength: float = 300.0
-    smallest_core: float = 0.95
-    largest_core: float = 1.12
+    smallest_core: float = 0.98
+    largest_core: float = 1.24
     annealing: AnnealingSchedule = field(default_factory=AnnealingSchedule)
     minimisation: FireSettings = field(default_factory=FireSettings)
 

@@ -32,9 +32,9 @@ class AnnealingSchedule:
         In √(Å²/eV), for unit mass.
     """
 
-    rounds: int = 4
-    steps: int = 12
-    temperature: float = 0.3
+    rounds: int = 8
+    steps: int = 15
+    temperature: float = 0.2
     timestep: float = 0.12
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from mechlearn.descriptors import Bispectrum
@@ -205,42 +207,45 @@ def measure_holdout(config: TransferabilityConfig, context: StudyContext, batch:
 
 
 def _holdout(config: TransferabilityConfig, context: StudyContext, batch: StructureBatch) -> GroupHoldout:
-    groups = np.unique(np.asarray(batch.groups), return_inverse=True)[1]
-    folds = int(groups.max()) + 1
-    at_random = context.rng(41).permutation(len(batch)) % folds
-    errors = [_left_out_errors(config, context, batch, fold) for fold in (at_random, groups)]
+    labelled = batch.select(np.isfinite(batch.energies))
+    groups = np.unique(np.asarray(labelled.groups), return_inverse=True)[1]
+    at_random = context.rng(41).permutation(len(labelled)) % (int(groups.max()) + 1)
+    descriptor = Bispectrum((config.element,), cutoff=config.cutoff, twojmax=config.holdout_twojmax)
     return group_holdout(
-        f"the quadratic model, D = {Bispectrum((config.element,), twojmax=config.holdout_twojmax).features}",
-        *errors,
-        batch.groups,
+        f"the quadratic model, D = {descriptor.features}",
+        _left_out_errors(config, context, labelled, descriptor, at_random),
+        _left_out_errors(config, context, labelled, descriptor, groups),
+        labelled.groups,
         context.rng(42),
     )
 
 
 def _left_out_errors(
-    config: TransferabilityConfig, context: StudyContext, batch: StructureBatch, fold: np.ndarray
-) -> np.ndarray:
-    """Energy error per atom of each structure under the model fitted to all folds but its own."""
-    descriptor = Bispectrum((config.element,), cutoff=config.cutoff, twojmax=config.holdout_twojmax)
+    config: TransferabilityConfig,
+    context: StudyContext,
+    batch: StructureBatch,
+    descriptor: Bispectrum,
+    fold: Int[np.ndarray, " structures"],
+) -> Float[np.ndarray, " structures"]:
+    """Energy error per atom of each structure under the model fitted to all folds but its own.
+
+    Each fold's rows are made once; what is left when fold k is out are those before it and those after it.
+    """
     weights = FitWeights(config.energy_weight, config.force_weight)
-    names = range(int(fold.max()) + 1)
+    tests = [batch.select(fold == name) for name in range(int(fold.max()) + 1)]
     rows = [
-        snap_rows(batch.select(fold == name), descriptor, quadratic=True, weights=weights)
-        for name in context.track(names, "group hold-out")
+        snap_rows(test, descriptor, quadratic=True, weights=weights)
+        for test in context.track(tests, "group hold-out")
     ]
-    errors = np.full(len(batch), np.nan)
-    for name in names:
-        others = SnapRows(np.zeros((0, rows[0].factor.shape[1])), 0, frozenset())
-        for other in names:
-            if other != name:
-                others = others.merged(rows[other])
-        potential = solve_snap(others, descriptor, quadratic=True).potential
-        test = batch.select(fold == name)
-        prepared = descriptor.compute(test)
-        energies, _ = potential.atomic_energies(prepared, descriptor.element_indices(test))
-        predicted = np.add.reduceat(energies, test.offsets[:-1])
-        errors[fold == name] = (predicted - test.energies) / test.sizes
-    return errors[np.isfinite(batch.energies)]
+    none = SnapRows.none(rows[0].factor.shape[1] - 1)
+    before = list(accumulate(rows, SnapRows.merged, initial=none))[:-1]
+    after = list(accumulate(reversed(rows), SnapRows.merged, initial=none))[-2::-1]
+    errors = np.empty(len(batch))
+    for name, test in enumerate(tests):
+        potential = solve_snap(before[name].merged(after[name]), descriptor, quadratic=True).potential
+        atomic, _ = potential.atomic_energies(descriptor.compute(test), descriptor.element_indices(test))
+        errors[fold == name] = (np.add.reduceat(atomic, test.offsets[:-1]) - test.energies) / test.sizes
+    return errors
 
 
 def measure_conservation(config: TransferabilityConfig, context: StudyContext) -> list[dict[str, Any]]:

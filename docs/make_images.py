@@ -1,0 +1,117 @@
+"""Make the pictures of README and docs from a study's folder.
+
+    .venv/bin/python docs/make_images.py demo-output
+    .venv/bin/python docs/make_images.py docs/results/laptop --out docs/images
+
+The figures are those of the report, drawn anew from the folder's ``results.json`` and ``config.toml`` and
+photographed by headless Chromium at twice the size.  Needs the extra ``report``, Pillow and Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageChops
+
+from mechlearn.evaluation import TransferMatrix
+from mechlearn.report import error_distributions, transfer_heatmap
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+WIDTH = 1000
+SCALE = 2
+MARGIN = 12 * SCALE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make ``transfer-matrix.png`` and ``error-distributions.png``."""
+    parser = argparse.ArgumentParser(description="Make the pictures of README and docs from a study's folder.")
+    parser.add_argument("study", type=Path, help="the folder that `mechlearn study run transferability` left")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images", help="where they go")
+    options = parser.parse_args(arguments)
+    results = json.loads((options.study / "results.json").read_text(encoding="utf-8"))
+    config = tomllib.loads((options.study / "config.toml").read_text(encoding="utf-8"))
+    matrices = shown_matrices(results, config["shown"])
+    options.out.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "transfer-matrix.png": transfer_heatmap(matrices),
+        "error-distributions.png": error_distributions(matrices),
+    }
+    for name, figure in figures.items():
+        path = options.out / name
+        photograph(figure, path)
+        print(f"{path}: {path.stat().st_size // 1024} kB")
+    return 0
+
+
+def shown_matrices(results: dict[str, Any], families: Sequence[str]) -> list[TransferMatrix]:
+    """The transfer matrices that the report shows: one a family, at D = 30, trained on energies alone if one is."""
+    matrices = [TransferMatrix.from_dict(stored) for stored in results["transfer"]]
+    shown = []
+    for family in families:
+        own = [matrix for matrix in matrices if matrix.title.startswith(f"{family}, D = 30")]
+        own.sort(key=lambda matrix: "energies alone" not in matrix.title)
+        shown += own[:1]
+    return shown
+
+
+def photograph(figure: go.Figure, path: Path) -> None:
+    """Draw a figure in headless Chromium and save it as PNG, without the white around it."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        sys.exit(f"making {path}: no browser found (looked for {', '.join(BROWSERS)})")
+    height = int(figure.layout.height or 420)
+    with tempfile.TemporaryDirectory() as folder:
+        page, raw = Path(folder, "figure.html"), Path(folder, "figure.png")
+        figure.update_layout(width=WIDTH)
+        figure.write_html(page, include_plotlyjs=True, config={"staticPlot": True})
+        subprocess.run(
+            [
+                browser,
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                f"--user-data-dir={folder}/profile",
+                f"--force-device-scale-factor={SCALE}",
+                f"--window-size={WIDTH + 40},{height + 200}",
+                "--virtual-time-budget=10000",
+                f"--screenshot={raw}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        trimmed(Image.open(raw).convert("RGB")).quantize(128).save(path, optimize=True)
+
+
+def trimmed(picture: Image.Image) -> Image.Image:
+    """The picture without its white rim, but for a narrow one."""
+    white = Image.new("RGB", picture.size, "white")
+    box = ImageChops.difference(picture, white).getbbox()
+    if box is None:
+        sys.exit("making a picture: the browser drew nothing; open the report to see whether its figures draw")
+    left, top, right, bottom = box
+    return picture.crop(
+        (
+            max(left - MARGIN, 0),
+            max(top - MARGIN, 0),
+            min(right + MARGIN, picture.width),
+            min(bottom + MARGIN, picture.height),
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
