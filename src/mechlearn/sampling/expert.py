@@ -2,7 +2,7 @@
 
 The groups and their shares follow the tungsten set of Wood & Thompson (arXiv:1702.07042) and Wood, Cusentino,
 Wirth & Thompson, Phys. Rev. B 99, 184305 (2019), most of which goes back to Szlachta, Bartók & Csányi, Phys.
-Rev. B 90, 104108 (2014): counted over its 8,909 pure-tungsten structures, with a floor of 3% so that no
+Rev. B 90, 104108 (2014): counted over its 8,909 pure-tungsten structures, with a floor of 0.5% so that no
 group is lost in a small set.  Given a potential, crystals at temperatures, liquids and glasses come from
 Langevin dynamics; without one, the crystals are rattled harmonically and liquids and glasses are packings
 of soft spheres.
@@ -32,7 +32,7 @@ from mechlearn.structures import StructureBatch
 _ALL: Final = frozenset[Lattice]({"bcc", "fcc", "hcp"})
 
 #: The least share of a group, before shares are normalised.
-SMALLEST_SHARE: Final = 0.03
+SMALLEST_SHARE: Final = 0.005
 
 #: Temperatures of the crystals, over the melting point; 300, 920, 1850, 2800 and 3500 K in tungsten.
 CRYSTAL_TEMPERATURES: Final = (0.08, 0.25, 0.5, 0.75, 0.95)

@@ -85,6 +85,8 @@ class TransferabilityConfig(StudyConfig):
         Of the networks; the rate is halved on a plateau of ``patience`` epochs.
     patience : int
         Epochs without progress before the rate is halved.
+    precision : str
+        ``double`` or ``single``: of the networks while they are trained.
     holdout_twojmax : int
         2J of the quadratic model of the group hold-out.
     nve_timesteps_fs : list of float
@@ -107,6 +109,7 @@ class TransferabilityConfig(StudyConfig):
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     patience: int = Field(default=20, ge=1)
+    precision: Literal["double", "single"] = "double"
     holdout_twojmax: Literal[2, 4, 6, 8] = 6
     nve_timesteps_fs: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     nve_duration_ps: float = Field(default=1.5, gt=0)
@@ -147,7 +150,8 @@ LAPTOP = TransferabilityConfig(
     ),
     epochs=100,
     batch_size=64,
-    patience=10,
+    patience=8,
+    precision="single",
     nve_timesteps_fs=(0.5, 1.0, 2.0, 4.0, 8.0, 12.0),
     nve_duration_ps=7.5,
 )
@@ -163,6 +167,7 @@ PAPER = TransferabilityConfig(
     epochs=800,
     batch_size=256,
     patience=50,
+    precision="single",
     nve_timesteps_fs=(0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0),
     nve_duration_ps=7.5,
 )

@@ -123,6 +123,7 @@ def _fitted(
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         patience=config.patience,
+        precision=config.precision,
     )
     folder.mkdir(parents=True, exist_ok=True)
     potential, _ = fit_network(
