@@ -85,9 +85,7 @@ class Browser:
             ready, _, _ = select.select([self._read], [], [], max(0.0, deadline - time.monotonic()))
             piece = os.read(self._read, 1 << 20) if ready else b""
             if not piece:
-                raise RuntimeError(
-                    "the browser ended" if ready else f"the browser gave no answer in {timeout} s"
-                )
+                raise RuntimeError("the browser ended" if ready else f"the browser gave no answer in {timeout} s")
             self._buffer += piece
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
@@ -110,9 +108,7 @@ class Browser:
         """The value of a JavaScript expression in the page; promises are awaited."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
-            raise RuntimeError(
-                answer["exceptionDetails"]["exception"].get("description", "JavaScript failed")
-            )
+            raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", "JavaScript failed"))
         return answer["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 20.0) -> Any:
@@ -135,9 +131,7 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             code = codes[key]
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text
-            )
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def screenshot(self, path: Path, whole: bool = False) -> Path:
         """Save what is seen, or the whole page, as PNG."""
@@ -167,8 +161,7 @@ class Browser:
         asked = [
             event["params"]["request"]["url"]
             for event in self.events
-            if event.get("method") == "Network.requestWillBeSent"
-            and event["params"].get("type") != "Document"
+            if event.get("method") == "Network.requestWillBeSent" and event["params"].get("type") != "Document"
         ]
         return [url for url in asked if not url.startswith(("data:", "blob:"))]
 

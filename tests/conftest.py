@@ -24,11 +24,7 @@ def checked_modules() -> list[str]:
     assert specification.origin is not None
     package = Path(specification.origin).parent
     leaves = (path.relative_to(package.parent).with_suffix("") for path in sorted(package.rglob("*.py")))
-    return [
-        ".".join(leaf.parts)
-        for leaf in leaves
-        if leaf.name != "__init__" and not leaf.name.endswith("_kernels")
-    ]
+    return [".".join(leaf.parts) for leaf in leaves if leaf.name != "__init__" and not leaf.name.endswith("_kernels")]
 
 
 #: An int will do where a float is asked for, as it does for mypy.

@@ -45,9 +45,7 @@ def test_imports_run_downward_only() -> None:
 @pytest.mark.parametrize("module", ["mechlearn", "mechlearn.cli.main"])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
 
 
@@ -97,9 +95,7 @@ def test_optional_engines_load_when_first_used(path: Path) -> None:
 
 
 def test_no_file_is_named_utils() -> None:
-    assert not [
-        path for path in SOURCE.rglob("*") if path.stem in {"utils", "util", "helpers", "misc", "common"}
-    ]
+    assert not [path for path in SOURCE.rglob("*") if path.stem in {"utils", "util", "helpers", "misc", "common"}]
 
 
 def test_constraints_pin_versions_and_name_no_host() -> None:

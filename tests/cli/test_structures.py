@@ -62,9 +62,7 @@ def test_convert_keeps_labels_and_groups(mechlearn: Callable, xyz: Path, straine
     np.testing.assert_allclose(again.forces, strained.forces, atol=1e-7)
 
 
-def test_label_makes_a_set_and_goes_on_with_it(
-    mechlearn: Callable, xyz: Path, strained: StructureBatch
-) -> None:
+def test_label_makes_a_set_and_goes_on_with_it(mechlearn: Callable, xyz: Path, strained: StructureBatch) -> None:
     out = xyz.parent / "labelled"
     words = ("structures", "label", xyz, "--with", "eam", "--out", out, "--workers", 1)
     assert mechlearn(*words).status == 0
@@ -142,8 +140,6 @@ def test_a_wrong_option_leaves_the_folder_free(mechlearn: Callable, tmp_path: Pa
 
 
 def test_an_unknown_labeller_is_one_line(mechlearn: Callable, xyz: Path) -> None:
-    outcome = mechlearn(
-        "structures", "label", xyz, "--with", "gpwa", "--out", xyz.parent / "out", "--workers", 1
-    )
+    outcome = mechlearn("structures", "label", xyz, "--with", "gpwa", "--out", xyz.parent / "out", "--workers", 1)
     assert outcome.status == 2
     assert "did you mean 'gpaw'" in outcome.complaint

@@ -76,9 +76,7 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(mechlearn: Calla
     assert "tossing" in outcome.err
 
 
-def test_the_same_command_does_nothing_twice_and_ends_in_the_same_bytes(
-    mechlearn: Callable, tmp_path: Path
-) -> None:
+def test_the_same_command_does_nothing_twice_and_ends_in_the_same_bytes(mechlearn: Callable, tmp_path: Path) -> None:
     first = mechlearn("study", "run", "coin", "--out", tmp_path)
     before = (tmp_path / "results.json").read_bytes()
     (tmp_path / "results.json").unlink()
@@ -90,9 +88,7 @@ def test_the_same_command_does_nothing_twice_and_ends_in_the_same_bytes(
 
 def test_a_left_behind_config_repeats_the_run(mechlearn: Callable, tmp_path: Path) -> None:
     mechlearn("study", "run", "coin", "--out", tmp_path / "a", "--preset", "paper", "--seed", 5)
-    outcome = mechlearn(
-        "study", "run", "coin", "--out", tmp_path / "b", "--config", tmp_path / "a" / "config.toml"
-    )
+    outcome = mechlearn("study", "run", "coin", "--out", tmp_path / "b", "--config", tmp_path / "a" / "config.toml")
     assert outcome.status == 0
     for name in ("results.json", "config.toml"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -121,9 +117,7 @@ def test_an_unknown_preset_names_the_known(mechlearn: Callable) -> None:
     assert "no preset 'huge'; known: quick, paper" in outcome.complaint
 
 
-def test_an_unknown_key_names_file_and_key_and_suggests_the_nearest(
-    mechlearn: Callable, tmp_path: Path
-) -> None:
+def test_an_unknown_key_names_file_and_key_and_suggests_the_nearest(mechlearn: Callable, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("toses = 5\n")
     outcome = mechlearn("study", "run", "coin", "--config", file, "--out", tmp_path / "out")
@@ -150,9 +144,7 @@ def test_a_wrong_config_file_is_refused(mechlearn: Callable, tmp_path: Path, tex
     assert str(file) in outcome.complaint
 
 
-@pytest.mark.parametrize(
-    ("option", "what"), [("--config", "TOML file"), ("--expert", "no such file or folder")]
-)
+@pytest.mark.parametrize(("option", "what"), [("--config", "TOML file"), ("--expert", "no such file or folder")])
 def test_a_missing_path_is_refused(mechlearn: Callable, tmp_path: Path, option: str, what: str) -> None:
     outcome = mechlearn("study", "run", "coin", option, tmp_path / "absent", "--out", tmp_path / "out")
     assert outcome.status == 2
@@ -178,9 +170,7 @@ def test_a_folder_of_other_files_is_refused(mechlearn: Callable, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_ctrl_c_keeps_what_is_done(
-    mechlearn: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_keeps_what_is_done(mechlearn: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = sys.modules["coin_study"].STUDY  # type: ignore[attr-defined]
 
     def interrupted(config: CoinConfig, context: StudyContext) -> Mapping[str, Any]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from cells import random_batch, random_rotation
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
-from cells import random_batch, random_rotation
 
 ALLOY = Bispectrum(("W", "Be"), cutoff=4.73, twojmax=6, element_radii=(0.5, 0.417932), element_weights=(1.0, 0.959049))
 
@@ -24,9 +24,7 @@ def batch() -> StructureBatch:
 def test_rotation_translation_and_reflection(batch: StructureBatch) -> None:
     rng = np.random.default_rng(6)
     rotation = random_rotation(rng)
-    moved = replace(
-        batch, positions=(batch.positions + rng.normal(size=3)) @ rotation, cells=batch.cells @ rotation
-    )
+    moved = replace(batch, positions=(batch.positions + rng.normal(size=3)) @ rotation, cells=batch.cells @ rotation)
     mirrored = replace(batch, positions=-batch.positions, cells=-batch.cells)
     values = ALLOY.compute(batch)
     scale = np.abs(values).max()
@@ -58,14 +56,14 @@ def test_supercell_repeats_the_cell() -> None:
     atoms.rattle(0.2, rng=np.random.default_rng(8))
     descriptor = Bispectrum(twojmax=8)
     small, large = (StructureBatch.from_atoms([each]) for each in (atoms, atoms.repeat((3, 2, 1))))
-    np.testing.assert_allclose(descriptor.compute(large), np.tile(descriptor.compute(small), (6, 1)), rtol=1e-11, atol=1e-9)
+    np.testing.assert_allclose(
+        descriptor.compute(large), np.tile(descriptor.compute(small), (6, 1)), rtol=1e-11, atol=1e-9
+    )
 
 
 def test_isolated_atom_is_zero() -> None:
     """U = 1 gives B = j + 1, which ``bzero`` takes off (LAMMPS's bzeroflag)."""
-    alone = StructureBatch.from_arrays(
-        np.zeros((1, 3)), 50 * np.eye(3)[None], np.array([74], dtype=np.int32), [1]
-    )
+    alone = StructureBatch.from_arrays(np.zeros((1, 3)), 50 * np.eye(3)[None], np.array([74], dtype=np.int32), [1])
     np.testing.assert_allclose(Bispectrum(twojmax=6).compute(alone), 0.0, atol=1e-12)
     plain = Bispectrum(twojmax=6, bzero=False)
     np.testing.assert_allclose(plain.compute(alone)[0], [j + 1 for _, _, j in plain.components], atol=1e-12)
@@ -92,7 +90,9 @@ def test_pullback_is_the_adjoint_of_pushforward(batch: StructureBatch) -> None:
     for source in (ALLOY.pullback(batch, gradient), jacobian.pullback(gradient)):
         np.testing.assert_allclose(-(source.forces * direction).sum(), work, rtol=1e-10)
         np.testing.assert_allclose(source.virials, jacobian.pullback(gradient).virials, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(jacobian.pushforward(direction), ALLOY.pushforward(batch, direction), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        jacobian.pushforward(direction), ALLOY.pushforward(batch, direction), rtol=1e-9, atol=1e-9
+    )
 
 
 def test_virial_against_strain(batch: StructureBatch) -> None:

@@ -24,7 +24,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-_FENCE = re.compile(r'^(?P<indent> *)```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")? *\n(?P<text>.*?)^ *```', re.M | re.S)
+_FENCE = re.compile(
+    r'^(?P<indent> *)```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")? *\n(?P<text>.*?)^ *```', re.M | re.S
+)
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -42,9 +44,7 @@ def blocks_of(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     source = page.read_text(encoding="utf-8")
     return [
-        Block(
-            match["kind"], match["title"], textwrap.dedent(match["text"]), source.count("\n", 0, match.start()) + 1
-        )
+        Block(match["kind"], match["title"], textwrap.dedent(match["text"]), source.count("\n", 0, match.start()) + 1)
         for match in _FENCE.finditer(source)
     ]
 

@@ -31,9 +31,7 @@ def threads(index: int) -> tuple[int, str]:
     import numpy as np  # noqa: F401
     from threadpoolctl import threadpool_info
 
-    return max((library["num_threads"] for library in threadpool_info()), default=1), os.environ[
-        "OMP_NUM_THREADS"
-    ]
+    return max((library["num_threads"] for library in threadpool_info()), default=1), os.environ["OMP_NUM_THREADS"]
 
 
 def write_slowly(folder: str, index: int) -> str:

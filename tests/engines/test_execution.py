@@ -55,9 +55,7 @@ def test_results_are_handed_on_as_they_come(tasks: ModuleType) -> None:
         events.append(f"run {index}")
         return index
 
-    run_campaign(
-        task, range(2), SerialExecutor(), on_result=lambda i, _: events.append(f"take {i}"), label=None
-    )
+    run_campaign(task, range(2), SerialExecutor(), on_result=lambda i, _: events.append(f"take {i}"), label=None)
     assert events == ["run 0", "take 0", "run 1", "take 1"]
 
 
@@ -84,9 +82,7 @@ def test_no_more_tasks_are_in_flight_than_allowed(tasks: ModuleType) -> None:
 @pytest.mark.parametrize("kind", ["serial", "pool"])
 def test_a_failing_task_is_named(tasks: ModuleType, pool: Executor, kind: str) -> None:
     chosen = SerialExecutor() if kind == "serial" else pool
-    with pytest.raises(
-        WorkError, match=r"generating: task 3 failed with ValueError: three is not allowed; .*goes on"
-    ):
+    with pytest.raises(WorkError, match=r"generating: task 3 failed with ValueError: three is not allowed; .*goes on"):
         run_campaign(tasks.fail_at_three, range(5), chosen, label="generating")
 
 
@@ -204,9 +200,7 @@ def test_a_missing_dask_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
-dask = pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="needs the extra 'distributed'"
-)
+dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs the extra 'distributed'")
 
 
 @dask

@@ -99,9 +99,7 @@ def test_an_error_of_lammps_is_one_line() -> None:
 
 def test_a_users_commands_give_a_users_error() -> None:
     with (
-        pytest.raises(
-            InputError, match=r"^setting up: LAMMPS says: Illegal units|^setting up: LAMMPS says: Unknown"
-        ),
+        pytest.raises(InputError, match=r"^setting up: LAMMPS says: Illegal units|^setting up: LAMMPS says: Unknown"),
         lammps_session(doing="setting up", error=InputError) as session,
     ):
         session.command("units parsecs")

@@ -162,9 +162,7 @@ def test_entropy_of_equal_environments_is_the_floor_and_never_nan():
     assert np.isnan(found[2])
 
 
-@pytest.mark.parametrize(
-    ("scale", "message"), [(np.zeros(2), "not positive"), (np.ones(3), "one scale a descriptor")]
-)
+@pytest.mark.parametrize(("scale", "message"), [(np.zeros(2), "not positive"), (np.ones(3), "one scale a descriptor")])
 def test_entropy_scale_is_checked(scale, message):
     with pytest.raises(InputError, match=message):
         structure_entropy(np.zeros((4, 2)), np.array([0, 4]), scale)

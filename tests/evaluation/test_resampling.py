@@ -78,9 +78,7 @@ def test_interval_of_a_mean_is_the_normal_one_for_many_groups():
 
 def test_same_seed_same_interval():
     columns = squares(np.random.default_rng(1).normal(size=50))
-    first, second = (
-        bootstrap_interval(rmse, columns, np.arange(50), np.random.default_rng(7)) for _ in range(2)
-    )
+    first, second = (bootstrap_interval(rmse, columns, np.arange(50), np.random.default_rng(7)) for _ in range(2))
     assert first == second
 
 

@@ -132,9 +132,7 @@ def test_specimens_widen_the_interval():
     predicted = replace(reference, energies=reference.energies + shared * sizes)
     widths = []
     for specimens in (None, np.repeat(np.arange(20), 10)):
-        card = regression_scorecard(
-            "fit", predicted, reference, np.random.default_rng(0), specimens=specimens
-        )
+        card = regression_scorecard("fit", predicted, reference, np.random.default_rng(0), specimens=specimens)
         widths.append(card["energy RMSE"].high - card["energy RMSE"].low)
     assert widths[1] > 2 * widths[0]
 

@@ -107,9 +107,7 @@ def test_group_holdout_says_what_it_costs():
     assert found.ratio.value == pytest.approx(found.groups.value / found.random.value)
     assert 8 < found.ratio.low < found.ratio.value < found.ratio.high
     assert "a random hold-out alone flatters it." in found.sentence()
-    assert [metric.value for metric in found.per_group] == sorted(
-        (m.value for m in found.per_group), reverse=True
-    )
+    assert [metric.value for metric in found.per_group] == sorted((m.value for m in found.per_group), reverse=True)
     assert GroupHoldout.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
     assert "whole groups" in str(found)
 

@@ -40,9 +40,7 @@ DENSITY = 3.75
         ({"W": "6"}, 3.204, 305.0),
     ],
 )
-def test_two_atoms_of_tungsten_are_bulk_tungsten(
-    setups: dict[str, str], lattice: float, modulus: float
-) -> None:
+def test_two_atoms_of_tungsten_are_bulk_tungsten(setups: dict[str, str], lattice: float, modulus: float) -> None:
     lengths = np.array([3.14, 3.17, 3.20, 3.23])
     batch = StructureBatch.from_atoms([bulk("W", a=length, cubic=True) for length in lengths])
     evaluation = gpaw_potential(kpoint_density=DENSITY, setups=setups).evaluate(batch)

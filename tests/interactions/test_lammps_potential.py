@@ -55,10 +55,7 @@ def by_script(atoms: Atoms, commands: str, elements: tuple[str, ...]) -> tuple[f
         f"{cell[1, 0]!r} {cell[2, 0]!r} {cell[2, 1]!r}",
         f"create_box {len(elements)} box",
         *(f"mass {kind + 1} 1.0" for kind in range(len(elements))),
-        *(
-            f"create_atoms {elements.index(atom.symbol) + 1} single {atom.x!r} {atom.y!r} {atom.z!r}"
-            for atom in atoms
-        ),
+        *(f"create_atoms {elements.index(atom.symbol) + 1} single {atom.x!r} {atom.y!r} {atom.z!r}" for atom in atoms),
         commands,
         "thermo_style custom pe pxx pyy pzz pyz pxz pxy",
         "run 0",
@@ -94,9 +91,7 @@ CASES = {
         f"pair_coeff 2 2 zbl 4 4\npair_coeff * * snap {WBE}.snapcoeff {WBE}.snapparam W Be",
     ),
     "snap pair": (
-        LammpsPotential.from_files(
-            "Cu_Zuo_JPCA2020.quadratic.snapcoeff", "Cu_Zuo_JPCA2020.quadratic.snapparam"
-        ),
+        LammpsPotential.from_files("Cu_Zuo_JPCA2020.quadratic.snapcoeff", "Cu_Zuo_JPCA2020.quadratic.snapparam"),
         f"pair_style snap\npair_coeff * * {potential_file('Cu_Zuo_JPCA2020.quadratic.snapcoeff')} "
         f"{potential_file('Cu_Zuo_JPCA2020.quadratic.snapparam')} Cu",
     ),
@@ -116,9 +111,7 @@ def test_equal_to_a_plain_script(case: str) -> None:
         own = slice(batch.offsets[index], batch.offsets[index + 1])
         energy, forces, stress = by_script(atoms, commands, potential.elements)
         assert evaluation.energies[index] == pytest.approx(energy, rel=1e-10)
-        assert np.allclose(
-            evaluation.forces[own], forces, rtol=1e-8, atol=1e-8 * np.abs(forces).max() + 1e-10
-        )
+        assert np.allclose(evaluation.forces[own], forces, rtol=1e-8, atol=1e-8 * np.abs(forces).max() + 1e-10)
         assert np.allclose(evaluation.stresses[index], stress, rtol=1e-8, atol=1e-8 * np.abs(stress).max())
 
 
@@ -173,9 +166,7 @@ def assert_same_physics(atoms: Atoms, other: Atoms, rotation: np.ndarray, tolera
     assert abs(evaluation.energies[1] - evaluation.energies[0]) < tolerance * scale
     turned = evaluation.forces[:count] @ rotation
     assert np.abs(turned - evaluation.forces[count:]).max() < tolerance * scale
-    tensors = [
-        np.array([[s[0], s[5], s[4]], [s[5], s[1], s[3]], [s[4], s[3], s[2]]]) for s in evaluation.stresses
-    ]
+    tensors = [np.array([[s[0], s[5], s[4]], [s[5], s[1], s[3]], [s[4], s[3], s[2]]]) for s in evaluation.stresses]
     assert np.abs(rotation.T @ tensors[0] @ rotation - tensors[1]).max() < tolerance * scale
 
 
@@ -264,18 +255,14 @@ def test_an_empty_batch() -> None:
 
 def test_an_unknown_element_is_a_users_error() -> None:
     batch = StructureBatch.from_atoms([bulk("W"), bulk("Cu")])
-    with pytest.raises(
-        InputError, match=r"structure 1 with W_zhou\.eam\.alloy: it holds Cu, and .* knows W only"
-    ):
+    with pytest.raises(InputError, match=r"structure 1 with W_zhou\.eam\.alloy: it holds Cu, and .* knows W only"):
         EAM.evaluate(batch)
 
 
 def test_a_position_that_is_not_a_number() -> None:
     atoms = bulk("W", cubic=True)
     atoms.positions[1, 2] = np.nan
-    with pytest.raises(
-        InputError, match=r"structure 0 .*the position of its atom 1 is \[.*nan\]; give finite"
-    ):
+    with pytest.raises(InputError, match=r"structure 0 .*the position of its atom 1 is \[.*nan\]; give finite"):
         EAM.evaluate(StructureBatch.from_atoms([atoms]))
 
 

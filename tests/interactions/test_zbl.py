@@ -68,9 +68,7 @@ def test_bare_coulomb_at_contact() -> None:
         ((), 4.0, 4.8, "not chemical symbols"),
     ],
 )
-def test_parameters_that_make_no_sense(
-    elements: tuple[str, ...], inner: float, outer: float, message: str
-) -> None:
+def test_parameters_that_make_no_sense(elements: tuple[str, ...], inner: float, outer: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Zbl(elements, inner, outer)
 

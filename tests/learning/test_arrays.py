@@ -22,9 +22,7 @@ from mechlearn.learning import load_arrays, save_arrays, write_atomically
         hnp.array_shapes(min_dims=0, min_side=0),
     )
 )
-def test_any_array_comes_back_bit_for_bit(
-    array: np.ndarray, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_any_array_comes_back_bit_for_bit(array: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = save_arrays(tmp_path_factory.mktemp("arrays") / "a.safetensors", {"a": array})
     back = load_arrays(path)[0]["a"]
     assert back.dtype == array.dtype
@@ -33,9 +31,7 @@ def test_any_array_comes_back_bit_for_bit(
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
-def test_doubles_in_the_metadata_come_back_bit_for_bit(
-    value: float, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_doubles_in_the_metadata_come_back_bit_for_bit(value: float, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = save_arrays(tmp_path_factory.mktemp("metadata") / "a.safetensors", {}, {"value": [value]})
     assert load_arrays(path)[1]["value"][0].hex() == value.hex()
 

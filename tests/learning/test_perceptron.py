@@ -15,9 +15,7 @@ from mechlearn.learning.modules import module_of, perceptron_module, perceptron_
 WIDTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4).map(lambda widths: (*widths, 1))
 
 
-def module_and_inputs(
-    widths: tuple[int, ...], seed: int, size: float
-) -> tuple[torch.nn.Sequential, np.ndarray]:
+def module_and_inputs(widths: tuple[int, ...], seed: int, size: float) -> tuple[torch.nn.Sequential, np.ndarray]:
     module = perceptron_module(widths, torch.Generator().manual_seed(seed))
     return module, np.random.default_rng(seed).normal(scale=size, size=(7, widths[0]))
 
@@ -56,9 +54,7 @@ def test_far_inputs_do_not_overflow() -> None:
 def test_to_torch_and_back_is_exact() -> None:
     perceptron = perceptron_of(perceptron_module((4, 3, 2, 1), torch.Generator().manual_seed(1)))
     again = perceptron_of(module_of(perceptron))
-    for left, right in zip(
-        (*perceptron.weights, *perceptron.biases), (*again.weights, *again.biases), strict=True
-    ):
+    for left, right in zip((*perceptron.weights, *perceptron.biases), (*again.weights, *again.biases), strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -72,9 +68,7 @@ def test_parameters_are_counted(widths: tuple[int, ...]) -> None:
 def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone() -> None:
     before = torch.random.get_rng_state()
     first, second = (perceptron_module((4, 3, 1), torch.Generator().manual_seed(5)) for _ in range(2))
-    assert all(
-        torch.equal(left, right) for left, right in zip(first.parameters(), second.parameters(), strict=True)
-    )
+    assert all(torch.equal(left, right) for left, right in zip(first.parameters(), second.parameters(), strict=True))
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -84,9 +78,7 @@ def test_frame_and_units_fold_into_the_layers() -> None:
     rng = np.random.default_rng(0)
     mean, scale = rng.normal(size=6), rng.uniform(0.5, 2.0, size=6)
     folded = perceptron.with_inputs_standardised(mean, scale).with_output(-3.0, 0.7)
-    np.testing.assert_allclose(
-        folded.energy(D), -3.0 + 0.7 * perceptron.energy((D - mean) / scale), rtol=1e-13
-    )
+    np.testing.assert_allclose(folded.energy(D), -3.0 + 0.7 * perceptron.energy((D - mean) / scale), rtol=1e-13)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ from mechlearn.learning.training import train
 SETTINGS = TrainingSettings(epochs=30, learning_rate=0.02, patience=2, threshold=0.05, checkpoint_seconds=0.0)
 
 
-def problem(
-    seed: int = 0, dropout: float = 0.0
-) -> tuple[torch.nn.Module, list[torch.Tensor], list[torch.Tensor]]:
+def problem(seed: int = 0, dropout: float = 0.0) -> tuple[torch.nn.Module, list[torch.Tensor], list[torch.Tensor]]:
     """A sine to learn, by a module that draws random numbers while it trains where dropout is given."""
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(60, 1, generator=generator, dtype=torch.float64) * 4
@@ -124,9 +122,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_process_leaves_a_checkpoint_that_goes_on_bit_for_bit(
-    kill: signal.Signals, tmp_path: Path
-) -> None:
+def test_a_killed_process_leaves_a_checkpoint_that_goes_on_bit_for_bit(kill: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path / "cut")],
         stdout=subprocess.PIPE,
@@ -155,9 +151,7 @@ def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
         raise AssertionError("nothing is left to compute")
 
     again, *_ = problem(seed=7)
-    assert (
-        train(again, forbidden, batches, validation, SETTINGS, seed=0, checkpoint=tmp_path / "c") == history
-    )
+    assert train(again, forbidden, batches, validation, SETTINGS, seed=0, checkpoint=tmp_path / "c") == history
     assert same(module, again)
 
 
@@ -174,9 +168,7 @@ def test_a_longer_run_goes_on_from_a_shorter_one(tmp_path: Path) -> None:
     ("change", "named"),
     [({"seed": 1}, "other seed"), ({"data": "b"}, "other data"), ({"learning_rate": 0.1}, "other settings")],
 )
-def test_a_checkpoint_of_another_run_is_refused(
-    change: dict[str, object], named: str, tmp_path: Path
-) -> None:
+def test_a_checkpoint_of_another_run_is_refused(change: dict[str, object], named: str, tmp_path: Path) -> None:
     module, batches, validation = problem()
     train(module, loss, batches, validation, SETTINGS, seed=0, data="a", checkpoint=tmp_path / "c")
     settings = replace(SETTINGS, learning_rate=0.1) if "learning_rate" in change else SETTINGS
@@ -197,9 +189,7 @@ def test_fewer_epochs_than_a_checkpoint_holds_are_refused(tmp_path: Path) -> Non
     module, batches, validation = problem()
     train(module, loss, batches, validation, SETTINGS, seed=0, checkpoint=tmp_path / "c")
     with pytest.raises(InputError, match="holds 30 epochs, 5 were asked for"):
-        train(
-            module, loss, batches, validation, replace(SETTINGS, epochs=5), seed=0, checkpoint=tmp_path / "c"
-        )
+        train(module, loss, batches, validation, replace(SETTINGS, epochs=5), seed=0, checkpoint=tmp_path / "c")
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:

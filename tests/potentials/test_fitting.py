@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cells import random_batch
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.interactions import Zbl
 from mechlearn.potentials import FitWeights, SnapPotential, column_count, design_rows, fit_snap, snap_rows, solve_snap
 from mechlearn.structures import StructureBatch, read_structures
-from cells import random_batch
 
 ALLOY = Bispectrum(("W", "Be"), cutoff=4.0, twojmax=4, element_weights=(1.0, 0.9))
 
@@ -66,7 +66,9 @@ def test_rows_of_parts_add_up() -> None:
     noisy = replace(batch, energies=batch.energies + np.random.default_rng(15).normal(size=len(batch)))
     whole = fit_snap(noisy, ALLOY).potential.coefficients
     halves = [snap_rows(noisy.select(which), ALLOY) for which in (np.arange(30), np.arange(30, 60))]
-    np.testing.assert_allclose(solve_snap(halves[0].merged(halves[1]), ALLOY).potential.coefficients, whole, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        solve_snap(halves[0].merged(halves[1]), ALLOY).potential.coefficients, whole, rtol=1e-6, atol=1e-9
+    )
 
 
 def test_absent_labels_and_left_out_groups_count_nothing() -> None:

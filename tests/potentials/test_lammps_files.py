@@ -40,9 +40,7 @@ def assert_same(one: Evaluation, other: Evaluation, relative: float = 1e-8) -> N
     """Energies, forces and stresses agree relative to the largest."""
     for quantity in ("energies", "forces", "stresses"):
         expected = getattr(other, quantity)
-        np.testing.assert_allclose(
-            getattr(one, quantity), expected, rtol=0, atol=relative * np.abs(expected).max()
-        )
+        np.testing.assert_allclose(getattr(one, quantity), expected, rtol=0, atol=relative * np.abs(expected).max())
 
 
 def random_potential(
@@ -66,9 +64,7 @@ def random_potential(
     features = descriptor.features
     width = 1 + features + (features * (features + 1) // 2 if quadratic else 0)
     coefficients = rng.normal(size=(count, width)) * 10.0 ** rng.integers(-6, 1, size=(count, width))
-    return SnapPotential(
-        descriptor=descriptor, coefficients=coefficients, quadratic=quadratic, reference=reference
-    )
+    return SnapPotential(descriptor=descriptor, coefficients=coefficients, quadratic=quadratic, reference=reference)
 
 
 @pytest.mark.parametrize(
@@ -97,16 +93,12 @@ def test_coefficients_without_commands_have_no_repulsion() -> None:
     ("elements", "quadratic", "zbl"),
     [(("W",), False, False), (("W",), True, True), (("Be", "W"), False, True), (("Be", "W"), True, False)],
 )
-def test_written_files_run_in_lammps(
-    tmp_path: Path, elements: tuple[str, ...], quadratic: bool, zbl: bool
-) -> None:
+def test_written_files_run_in_lammps(tmp_path: Path, elements: tuple[str, ...], quadratic: bool, zbl: bool) -> None:
     rng = np.random.default_rng(11)
     potential = random_potential(
         rng, elements=elements, quadratic=quadratic, reference=Zbl(elements, 3.9, 4.7) if zbl else None
     )
-    files = write_lammps(
-        potential, tmp_path / "new folder", "mine", provenance="fitted to 3 structures\nof Å"
-    )
+    files = write_lammps(potential, tmp_path / "new folder", "mine", provenance="fitted to 3 structures\nof Å")
     batch = random_structures(elements, rng)
     assert_same(LammpsPotential.from_files(files.include).evaluate(batch), potential.evaluate(batch))
 
@@ -134,9 +126,7 @@ def test_the_input_works_by_include(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "create_atoms 1 box\nmass 1 183.84\ninclude mine.snap\nrun 0"
         )
         energy = lmp.get_thermo("pe")
-    assert energy == pytest.approx(
-        potential.evaluate(StructureBatch.from_atoms([atoms])).energies[0], rel=1e-10
-    )
+    assert energy == pytest.approx(potential.evaluate(StructureBatch.from_atoms([atoms])).energies[0], rel=1e-10)
 
 
 def test_same_potential_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -185,9 +175,7 @@ def test_bad_parameters_are_named(written: Path, line: str, message: str) -> Non
 
 def test_flags_that_are_off_and_flags_of_the_gpu_code_pass(written: Path) -> None:
     parameters = written.with_suffix(".snapparam")
-    parameters.write_text(
-        parameters.read_text() + "chemflag 0\nbnormflag 0\nchunksize 100\nparallelthresh 3\n"
-    )
+    parameters.write_text(parameters.read_text() + "chemflag 0\nbnormflag 0\nchunksize 100\nparallelthresh 3\n")
     assert read_snap(written).elements == ("W",)
 
 
@@ -272,9 +260,7 @@ def test_helium_needs_styles_that_are_not_supported() -> None:
 
 
 def test_explicit_multi_element_is_not_supported() -> None:
-    with pytest.raises(
-        InputError, match=r"InP_JCPA2020\.snapparam, line \d+: 'wselfallflag 1' is not supported"
-    ):
+    with pytest.raises(InputError, match=r"InP_JCPA2020\.snapparam, line \d+: 'wselfallflag 1' is not supported"):
         read_snap(potential_file("InP_JCPA2020.snap"))
 
 

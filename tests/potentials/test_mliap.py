@@ -125,9 +125,7 @@ def test_the_wheel_reads_the_input_up_to_the_missing_coupling(
     """Should this fail because the wheel got the coupling, run the export in it."""
     monkeypatch.chdir(files.include.parent)
     with pytest.raises(WorkError, match="mliappy requires ML-IAP with python"), lammps_session() as lmp:
-        lmp.commands_string(
-            "units metal\nregion box block 0 3 0 3 0 3\ncreate_box 2 box\ninclude alloy.mliap"
-        )
+        lmp.commands_string("units metal\nregion box block 0 3 0 3 0 3\ncreate_box 2 box\ninclude alloy.mliap")
 
 
 def test_the_native_networks_of_the_wheel_have_no_softplus(files: MliapFiles, tmp_path: Path) -> None:

@@ -100,9 +100,7 @@ def test_energies_of_atoms_add_up_and_do_not_depend_on_the_batch() -> None:
     images = [sheared("WBeW2"), sheared("Be4", seed=2), sheared("W4", seed=3)]
     together = potential.evaluate(StructureBatch.from_atoms(images))
     assert together.atomic_energies is not None
-    np.testing.assert_allclose(
-        together.atomic_energies.reshape(3, 4).sum(axis=1), together.energies, rtol=1e-13
-    )
+    np.testing.assert_allclose(together.atomic_energies.reshape(3, 4).sum(axis=1), together.energies, rtol=1e-13)
     for index, atoms in enumerate(images):
         alone = potential.evaluate(StructureBatch.from_atoms([atoms]))
         np.testing.assert_allclose(alone.energies[0], together.energies[index], rtol=1e-12)

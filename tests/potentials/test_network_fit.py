@@ -40,9 +40,7 @@ def rattled(count: int, seed: int = 0, elements: tuple[str, ...] = ("W",)) -> St
         images.append(atoms)
     batch = StructureBatch.from_atoms(images)
     truth = Zbl(elements, 2.0, 4.5).evaluate(batch)
-    return replace(
-        batch.with_labels(truth.energies, truth.forces), groups=tuple("ab"[i % 2] for i in range(count))
-    )
+    return replace(batch.with_labels(truth.energies, truth.forces), groups=tuple("ab"[i % 2] for i in range(count)))
 
 
 TRAIN, VALIDATION, TEST = rattled(48), rattled(16, seed=1), rattled(24, seed=2)
@@ -62,9 +60,7 @@ def minibatches(
     data = prepare(batch, descriptor, None, 3.0, force_weight)
     maker = network_training.MinibatchMaker(Frame.of(data, elements), 8, jacobian_bytes)
     generator = torch.Generator().manual_seed(0)
-    networks = torch.nn.ModuleList(
-        perceptron_module([descriptor.features, 4, 1], generator) for _ in range(elements)
-    )
+    networks = torch.nn.ModuleList(perceptron_module([descriptor.features, 4, 1], generator) for _ in range(elements))
     return networks, maker.make(data, np.arange(len(batch)))
 
 
@@ -81,9 +77,7 @@ def test_gradient_of_the_force_loss_against_finite_differences(elements: tuple[s
     loss.backward()  # type: ignore[no-untyped-call]
     for parameter in networks.parameters():
         assert parameter.grad is not None
-        direction = torch.randn(
-            parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64
-        )
+        direction = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         values = []
         for step in (-1e-5, 1e-5):
             with torch.no_grad():
@@ -150,9 +144,7 @@ def test_energies_alone_are_learned_and_need_no_derivatives(monkeypatch: pytest.
 
 def test_training_on_forces_gives_better_forces() -> None:
     blind, _ = fit_network(TRAIN, VALIDATION, DESCRIPTOR, "A1", SETTINGS)
-    sighted, _ = fit_network(
-        TRAIN, VALIDATION, DESCRIPTOR, "A1", SETTINGS, energy_weight=10.0, force_weight=1.0
-    )
+    sighted, _ = fit_network(TRAIN, VALIDATION, DESCRIPTOR, "A1", SETTINGS, energy_weight=10.0, force_weight=1.0)
     assert errors(sighted, TEST)[1] < 0.5 * errors(blind, TEST)[1]
 
 
@@ -178,9 +170,7 @@ def test_two_elements_are_fitted_with_forces() -> None:
 
 
 def test_the_start_is_better_than_a_constant() -> None:
-    _, history = fit_network(
-        TRAIN, VALIDATION, DESCRIPTOR, "B1", replace(SETTINGS, epochs=1, learning_rate=1e-9)
-    )
+    _, history = fit_network(TRAIN, VALIDATION, DESCRIPTOR, "B1", replace(SETTINGS, epochs=1, learning_rate=1e-9))
     assert history.validation[0] < 0.5
 
 
@@ -203,9 +193,7 @@ def test_single_precision_learns_the_same() -> None:
 
 def test_a_reference_is_taken_off_and_added_again() -> None:
     reference = Zbl(("W",), 2.0, 4.5)
-    potential, _ = fit_network(
-        TRAIN, VALIDATION, DESCRIPTOR, "A1", replace(SETTINGS, epochs=1), reference=reference
-    )
+    potential, _ = fit_network(TRAIN, VALIDATION, DESCRIPTOR, "A1", replace(SETTINGS, epochs=1), reference=reference)
     energy, force = errors(potential, TEST)
     assert energy < 1e-9
     assert force < 1e-9
@@ -253,9 +241,7 @@ def test_labels_that_are_missing_count_nothing() -> None:
 def test_a_group_of_weight_zero_is_not_learned() -> None:
     wrong = TRAIN.energies + np.where(np.array(TRAIN.groups) == "b", 5.0, 0.0) * TRAIN.sizes
     spoilt = TRAIN.with_labels(wrong, TRAIN.forces)
-    potential, _ = fit_network(
-        spoilt, VALIDATION, DESCRIPTOR, "A1", SETTINGS, energy_weight={"a": 1.0, "b": 0.0}
-    )
+    potential, _ = fit_network(spoilt, VALIDATION, DESCRIPTOR, "A1", SETTINGS, energy_weight={"a": 1.0, "b": 0.0})
     assert errors(potential, TEST)[0] < 0.5 * np.std(TEST.energies_per_atom)
 
 
@@ -265,9 +251,7 @@ def test_without_validation_the_training_loss_decides() -> None:
 
 
 def test_what_cannot_be_fitted_is_said() -> None:
-    with pytest.raises(
-        InputError, match="none of the 48 training structures has a label with a weight; label them"
-    ):
+    with pytest.raises(InputError, match="none of the 48 training structures has a label with a weight; label them"):
         fit_network(TRAIN.without_labels(), VALIDATION, DESCRIPTOR, "A1", SETTINGS)
     with pytest.raises(InputError, match="energy_weight has no entry for the group 'b'"):
         fit_network(TRAIN, VALIDATION, DESCRIPTOR, "A1", SETTINGS, energy_weight={"a": 1.0})
@@ -340,11 +324,7 @@ def test_any_descriptor_with_the_products_can_be_fitted() -> None:
             -2
             * np.array(
                 [
-                    sum(
-                        (a - b) / np.linalg.norm(a - b)
-                        for b in atoms.positions
-                        if b is not a and (a != b).any()
-                    )
+                    sum((a - b) / np.linalg.norm(a - b) for b in atoms.positions if b is not a and (a != b).any())
                     for a in atoms.positions
                 ]
             )

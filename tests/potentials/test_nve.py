@@ -93,9 +93,7 @@ def test_energy_forces_and_stress_reach_lammps(tungsten: SnapPotential, native: 
     xx, yy, zz, yz, xz, xy = -np.array(pressure) / NKTV2P
     stress = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T
     own = expected.stresses[0]
-    np.testing.assert_allclose(
-        stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]], own, atol=1e-7 * np.abs(own).max()
-    )
+    np.testing.assert_allclose(stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]], own, atol=1e-7 * np.abs(own).max())
 
 
 def test_native_and_external_give_the_same_trajectory(tungsten: SnapPotential) -> None:
@@ -215,8 +213,7 @@ def test_snap_natively_conserves_as_by_fix_external(tungsten: SnapPotential) -> 
 def test_same_seed_same_result() -> None:
     protocol = NveProtocol(duration_ps=0.1, equilibration_ps=0.1)
     first, second = (
-        nve_deviation(morse("morse"), (2.0, 4.0), rng=np.random.default_rng(8), protocol=protocol)
-        for _ in "ab"
+        nve_deviation(morse("morse"), (2.0, 4.0), rng=np.random.default_rng(8), protocol=protocol) for _ in "ab"
     )
     assert first.as_dict() == second.as_dict()
     json.dumps(first.as_dict(), allow_nan=False)

@@ -24,9 +24,7 @@ ZBL = Zbl(("W", "Be"), 3.7, 4.1 + 1e-15)
 
 
 def snap(quadratic: bool = False, reference: Zbl | None = None) -> SnapPotential:
-    descriptor = Bispectrum(
-        ("W", "Be"), cutoff=4.8123, twojmax=4, element_radii=(0.5, 0.417932), rfac0=0.1 + 0.2
-    )
+    descriptor = Bispectrum(("W", "Be"), cutoff=4.8123, twojmax=4, element_radii=(0.5, 0.417932), rfac0=0.1 + 0.2)
     columns = column_count(descriptor.features, quadratic)
     return SnapPotential(descriptor, np.random.default_rng(0).normal(size=(2, columns)), quadratic, reference)
 
@@ -64,9 +62,7 @@ def structures() -> StructureBatch:
 
 
 @pytest.mark.parametrize("potential", [snap(), snap(True), snap(True, ZBL), network()], ids=str)
-def test_a_potential_comes_back_bit_for_bit(
-    potential: SnapPotential | NetworkPotential, tmp_path: Path
-) -> None:
+def test_a_potential_comes_back_bit_for_bit(potential: SnapPotential | NetworkPotential, tmp_path: Path) -> None:
     back = load_potential(save_potential(potential, tmp_path / "new" / "model"))
     assert type(back) is type(potential)
     assert back.elements == potential.elements
@@ -105,9 +101,7 @@ def edit(folder: Path, **changes: object) -> None:
         ({"settings": {}}, "its settings do not make a potential"),
     ],
 )
-def test_a_model_file_that_makes_no_sense_is_refused(
-    changes: dict[str, object], message: str, tmp_path: Path
-) -> None:
+def test_a_model_file_that_makes_no_sense_is_refused(changes: dict[str, object], message: str, tmp_path: Path) -> None:
     folder = save_potential(snap(), tmp_path)
     edit(folder, **changes)
     with pytest.raises(InputError, match=message):
@@ -131,9 +125,7 @@ def test_a_descriptor_with_a_strange_field_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_and_truncated_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputError, match=r"model\.json is not there; give the folder that a potential was saved in"
-    ):
+    with pytest.raises(InputError, match=r"model\.json is not there; give the folder that a potential was saved in"):
         load_potential(tmp_path / "nowhere")
     folder = save_potential(snap(), tmp_path)
     content = (folder / "model.json").read_bytes()

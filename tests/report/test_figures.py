@@ -90,9 +90,7 @@ def test_conservation_guide_is_of_second_order():
 
 
 def test_conservation_without_any_fitted_order_is_drawn():
-    figure = energy_conservation(
-        [ConservationSeries("A1", np.array([1.0, 2.0]), np.array([np.nan, 0.0]), np.nan)]
-    )
+    figure = energy_conservation([ConservationSeries("A1", np.array([1.0, 2.0]), np.array([np.nan, 0.0]), np.nan)])
     assert "order not fitted" in figure.data[0].name
 
 
@@ -132,9 +130,7 @@ def test_colours_are_told_apart_by_all_common_visions():
     # Machado et al. (2009), full severity, in linear RGB.
     deuteranopia = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
     protanopia = np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]])
-    seen = np.array(
-        [[int(hexadecimal[i : i + 2], 16) / 255 for i in (1, 3, 5)] for hexadecimal in COLOURS[:6]]
-    )
+    seen = np.array([[int(hexadecimal[i : i + 2], 16) / 255 for i in (1, 3, 5)] for hexadecimal in COLOURS[:6]])
     linear = np.where(seen <= 0.04045, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)
     for vision in (np.eye(3), deuteranopia, protanopia):
         mapped = np.clip(linear @ vision.T, 0, 1)

@@ -68,9 +68,7 @@ def test_figures_and_tables_are_numbered_through(page):
 
 
 def test_a_page_without_figures_carries_no_plotly():
-    html = Report(
-        "t", ["s"], [Section("s", [Text("one", "two"), sample_scorecard(np.random.default_rng(0))])]
-    ).html()
+    html = Report("t", ["s"], [Section("s", [Text("one", "two"), sample_scorecard(np.random.default_rng(0))])]).html()
     assert "plotly" not in html
     assert "<p>two</p>" in html
     assert "energy RMSE" in html
@@ -78,9 +76,7 @@ def test_a_page_without_figures_carries_no_plotly():
 
 
 def test_writing_is_whole_and_readable_by_others(tmp_path):
-    path = Report("t", ["s"], [], highlights=[Highlight("4×", "worse")]).write(
-        tmp_path / "deep" / "report.html"
-    )
+    path = Report("t", ["s"], [], highlights=[Highlight("4×", "worse")]).write(tmp_path / "deep" / "report.html")
     assert path.read_text(encoding="utf-8").endswith("</html>")
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in path.parent.iterdir()] == ["report.html"]

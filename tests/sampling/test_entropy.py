@@ -7,21 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cells import random_batch
 from mechlearn.descriptors import Bispectrum
 from mechlearn.sampling import EntropyPotential, RepulsiveCore
 from mechlearn.structures import StructureBatch
-from cells import random_batch
 
 
 def _potential(weights: np.ndarray) -> EntropyPotential:
-    return EntropyPotential(Bispectrum(twojmax=2), np.array([70.0, 5.0, 0.7, 7.0, 1.5]), RepulsiveCore(np.full(len(weights), 2.4)), weights)
+    return EntropyPotential(
+        Bispectrum(twojmax=2), np.array([70.0, 5.0, 0.7, 7.0, 1.5]), RepulsiveCore(np.full(len(weights), 2.4)), weights
+    )
 
 
 def test_entropy_of_three_points() -> None:
     """Points at 0, 1 and 3 on a line: nearest distances 1, 1 and 2, S = (ln 3 + ln 3 + ln 6)/3."""
-    batch = StructureBatch.from_arrays(
-        np.zeros((3, 3)), 9 * np.eye(3)[None], np.full(3, 74, dtype=np.int32), [3]
-    )
+    batch = StructureBatch.from_arrays(np.zeros((3, 3)), 9 * np.eye(3)[None], np.full(3, 74, dtype=np.int32), [3])
     points = np.zeros((3, 5))
     points[:, 0] = [0.0, 70.0, 210.0]
     entropies, _ = replace(_potential(np.ones(1)), floor=0.0).entropy(points, batch)

@@ -64,18 +64,14 @@ def test_tungsten_is_what_handbooks_say() -> None:
 @pytest.mark.parametrize("crystal", METALS, ids=lambda crystal: crystal.lattice)
 def test_nearest_neighbour_is_the_distance_in_the_cell(crystal: Crystal) -> None:
     assert closest_pair(crystal.supercell(), 5.0) == pytest.approx(crystal.nearest_neighbour)
-    assert crystal.supercell().cell.volume / len(crystal.supercell()) == pytest.approx(
-        crystal.volume_per_atom
-    )
+    assert crystal.supercell().cell.volume / len(crystal.supercell()) == pytest.approx(crystal.volume_per_atom)
 
 
 def test_lattice_constant_is_relaxed_with_the_potential(eam: LammpsPotential) -> None:
     relaxed = Crystal.of("W", potential=eam)
     assert relaxed.lattice_constant == pytest.approx(3.1649, abs=1e-3)
     step = 1e-3 * relaxed.lattice_constant
-    near = [
-        replace(relaxed, lattice_constant=relaxed.lattice_constant + shift) for shift in (-step, 0.0, step)
-    ]
+    near = [replace(relaxed, lattice_constant=relaxed.lattice_constant + shift) for shift in (-step, 0.0, step)]
     below, here, above = (energy(crystal.primitive(), eam) for crystal in near)
     assert here < min(below, above)
 
@@ -313,9 +309,7 @@ def test_a_ramp_ends_at_its_last_temperature() -> None:
     home = StructureBatch.from_atoms([TUNGSTEN.supercell()] * 8)
     springs = Springs(home, TUNGSTEN.mass * TUNGSTEN.frequency**2)
     rngs = [np.random.default_rng(index) for index in range(8)]
-    cooled = langevin(
-        home, [Ramp(3000.0, 0.0)] * 8, TUNGSTEN, springs, rngs, LangevinSettings(400, friction=0.5)
-    )
+    cooled = langevin(home, [Ramp(3000.0, 0.0)] * 8, TUNGSTEN, springs, rngs, LangevinSettings(400, friction=0.5))
     energies = springs.evaluate(cooled).energies / cooled.sizes
     assert energies.mean() < 0.1 * 1.5 * BOLTZMANN * 3000
 
@@ -363,9 +357,9 @@ def test_every_group_that_suits_the_lattice_is_there_and_sane(element: str) -> N
 
 def test_shares_follow_the_tungsten_set() -> None:
     groups = expert_structures("W", 300).groups
-    assert groups.count("gamma_surface") > 130
+    assert groups.count("gamma_surface") > 160
     assert groups.count("strained") > 45
-    assert min(groups.count(name) for name in EXPERT_GROUPS) >= 6
+    assert min(groups.count(name) for name in EXPERT_GROUPS) >= 2
 
 
 def test_any_part_of_a_set_is_the_set() -> None:
@@ -390,9 +384,7 @@ def test_any_part_is_the_set_with_dynamics_too(eam: LammpsPotential) -> None:
     whole = expert_structures("W", 8, groups=groups, potential=eam, dynamics=brief)
     part = expert_structures("W", 8, groups=groups, potential=eam, dynamics=brief, indices=[2, 5])
     np.testing.assert_array_equal(part.positions, whole.select([2, 5]).positions)
-    still = expert_structures(
-        "W", 8, groups=groups, lattice_constant=Crystal.of("W", potential=eam).lattice_constant
-    )
+    still = expert_structures("W", 8, groups=groups, lattice_constant=Crystal.of("W", potential=eam).lattice_constant)
     moved = {
         group
         for index, group in enumerate(whole.groups)

@@ -94,9 +94,7 @@ def test_cores_lie_in_triangles_of_columns_that_wind_opposite_ways() -> None:
     side = np.sqrt(2 / 3) * TUNGSTEN.lattice_constant
     windings = []
     for core in core_sites(TUNGSTEN, CELL) + atoms.positions[0, :2]:
-        images = (atoms.positions[:, None, None] + np.array([-1, 0, 1])[:, None, None] * atoms.cell[0])[
-            :, :, 0
-        ]
+        images = (atoms.positions[:, None, None] + np.array([-1, 0, 1])[:, None, None] * atoms.cell[0])[:, :, 0]
         columns = np.concatenate([images.reshape(-1, 3) + shift * atoms.cell[1] for shift in (-1, 0, 1)])
         distance = np.linalg.norm(columns[:, :2] - core, axis=1)
         around = columns[np.argsort(distance)[:3]]
@@ -135,7 +133,6 @@ def test_the_quadrupole_has_the_energy_of_dislocations_and_no_shear_stress() -> 
 def test_a_shift_by_one_valley_is_the_same_dislocation() -> None:
     first, second = quadrupole(TUNGSTEN), quadrupole(TUNGSTEN, shift=1.0)
     profiles = [
-        np.sort(neighbour_pairs(StructureBatch.from_atoms([atoms]), 3.6).distances)
-        for atoms in (first, second)
+        np.sort(neighbour_pairs(StructureBatch.from_atoms([atoms]), 3.6).distances) for atoms in (first, second)
     ]
     np.testing.assert_allclose(profiles[0], profiles[1], atol=1e-8)

@@ -26,11 +26,7 @@ def _in(batch: StructureBatch, *groups: str) -> np.ndarray:
 
 
 def _kinds(report: LabelReport, *severities: str) -> set[str]:
-    return {
-        finding.kind
-        for finding in report.findings
-        if finding.severity in (severities or ("error", "warning"))
-    }
+    return {finding.kind for finding in report.findings if finding.severity in (severities or ("error", "warning"))}
 
 
 def test_sound_labels_are_not_suspected(copper: StructureBatch) -> None:
@@ -187,9 +183,7 @@ def test_the_traps_of_the_tungsten_set_are_found(tungsten: StructureBatch) -> No
 
 
 @pytest.mark.parametrize("carriers", [(), ("md_bulk", "slice_sample"), ("vacancy",)])
-def test_an_offset_of_tungsten_groups_is_measured(
-    tungsten: StructureBatch, carriers: tuple[str, ...]
-) -> None:
+def test_an_offset_of_tungsten_groups_is_measured(tungsten: StructureBatch, carriers: tuple[str, ...]) -> None:
     """20 meV/atom added to whole groups of real labels come back within 5, and no other group is accused."""
     shift = 0.02 * tungsten.sizes * _in(tungsten, *carriers)
     found = assess_consistency(replace(tungsten, energies=tungsten.energies + shift))

@@ -55,9 +55,7 @@ def test_fitsnap_keeps_cell_species_and_labels(tmp_path: Path) -> None:
     assert batch.forces[1].tolist() == [-0.1, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("style", "in_bar"), [("bar", 1.0), ("kbar", 1e3), ("gigapascal", 1e4), ("pascal", 1e-5)]
-)
+@pytest.mark.parametrize(("style", "in_bar"), [("bar", 1.0), ("kbar", 1e3), ("gigapascal", 1e4), ("pascal", 1e-5)])
 def test_fitsnap_pressure_becomes_tension_in_voigt_order(tmp_path: Path, style: str, in_bar: float) -> None:
     _write_json(tmp_path / "a.json", _record(), StressStyle=style)
     stress = read_structures(tmp_path).stresses[0]
@@ -91,9 +89,7 @@ def test_files_come_in_natural_order(tmp_path: Path) -> None:
         ({"AtomTypes": []}, "AtomTypes is empty"),
     ],
 )
-def test_a_broken_configuration_is_named_in_one_line(
-    tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
+def test_a_broken_configuration_is_named_in_one_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     path = _write_json(tmp_path / "a.json", _record(**changes))
     with pytest.raises(InputError, match=message) as caught:
         read_structures(tmp_path)
@@ -127,9 +123,7 @@ def test_truncated_json_is_named_with_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.xyz", "out.extxyz", "out.parquet"])
 def test_round_trip_to_the_last_bit(tmp_path: Path, name: str) -> None:
-    batch = replace(
-        random_batch(20), names=tuple(str(n) for n in ("007", "T", "1e5", "3 4", 'q"\\x', *range(15)))
-    )
+    batch = replace(random_batch(20), names=tuple(str(n) for n in ("007", "T", "1e5", "3 4", 'q"\\x', *range(15))))
     batch = replace(batch, groups=("bcc", "x y") * 10)
     again = read_structures(write_structures(batch, tmp_path / name))
     assert differences(again, batch) == []
@@ -289,17 +283,14 @@ def test_what_ase_cannot_parse_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "OUTCAR").write_text("not really\n")
     (tmp_path / "vasprun.xml").write_text("<modeling><incomplete>")
     for name in ("OUTCAR", "vasprun.xml"):
-        with pytest.raises(
-            InputError, match=rf"{name}: (ASE cannot read it|it holds no structure)"
-        ) as caught:
+        with pytest.raises(InputError, match=rf"{name}: (ASE cannot read it|it holds no structure)") as caught:
             read_structures(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
 def test_names_tell_the_format() -> None:
     found = {
-        name: _format_of(Path(name))
-        for name in ("OUTCAR", "run1.OUTCAR", "OUTCAR.3", "vasprun.xml", "vasprun_2.xml")
+        name: _format_of(Path(name)) for name in ("OUTCAR", "run1.OUTCAR", "OUTCAR.3", "vasprun.xml", "vasprun_2.xml")
     }
     assert found == {
         "OUTCAR": "vasp-out",
@@ -339,6 +330,4 @@ def test_the_tungsten_set_is_read_whole(tungsten_data: Path) -> None:
     assert np.isfinite(batch.forces).all()
     assert int(np.isnan(batch.stresses).all(axis=1).sum()) == 6755
     first = batch.names.index("15EOS_1")
-    np.testing.assert_allclose(
-        batch.stresses[first, 0], -49.40447 * EV_PER_CUBIC_ANGSTROM_PER_BAR, rtol=1e-12
-    )
+    np.testing.assert_allclose(batch.stresses[first, 0], -49.40447 * EV_PER_CUBIC_ANGSTROM_PER_BAR, rtol=1e-12)

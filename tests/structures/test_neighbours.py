@@ -9,10 +9,10 @@ import pytest
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
+from cells import random_batch, random_rotation
 from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
 from mechlearn.structures.neighbours import neighbour_pairs
-from cells import random_batch, random_rotation
 
 
 def _sorted(*columns: np.ndarray) -> np.ndarray:

@@ -54,9 +54,7 @@ def test_named_groups_and_origins_are_held_out() -> None:
 
 
 def test_a_split_survives_json() -> None:
-    split = split_by_group(
-        random_batch(30), 0.3, rng=np.random.default_rng(np.random.SeedSequence(7).spawn(3)[2])
-    )
+    split = split_by_group(random_batch(30), 0.3, rng=np.random.default_rng(np.random.SeedSequence(7).spawn(3)[2]))
     again = Split.from_json(split.to_json())
     assert (_parts(again), again.method, again.held_out) == (_parts(split), "group", split.held_out)
     assert again.seed == "7/2"

@@ -127,9 +127,7 @@ def test_a_disk_that_refuses_loses_nothing(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(
-        WorkError, match=f"{message}.*the parts written before are kept.*same command"
-    ) as caught:
+    with pytest.raises(WorkError, match=f"{message}.*the parts written before are kept.*same command") as caught:
         structures.append(random_batch(4))
     assert caught.value.exit_status == 1
     assert [entry.name for entry in structures.path.iterdir()] == ["part-000000.parquet"]

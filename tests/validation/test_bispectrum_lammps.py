@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cells import random_batch
 from mechlearn.descriptors import Bispectrum
 from mechlearn.engines import lammps_session
 from mechlearn.structures import StructureBatch
-from cells import random_batch
 
 RADII, WEIGHTS = (0.5, 0.417932), (1.0, 0.959049)
 CUTOFF = 4.73
@@ -70,9 +70,7 @@ def our_slopes(descriptor: Bispectrum, batch: StructureBatch) -> np.ndarray:
 def test_equal_to_lammps(twojmax: int, cells: int) -> None:
     """1e-9 of the largest number of each structure, 1 to 10 atoms a cell, most cells smaller than the cutoff."""
     batch = random_batch(np.random.default_rng(twojmax), cells, ("W", "Be"), largest=10)
-    descriptor = Bispectrum(
-        ("W", "Be"), cutoff=CUTOFF, twojmax=twojmax, element_radii=RADII, element_weights=WEIGHTS
-    )
+    descriptor = Bispectrum(("W", "Be"), cutoff=CUTOFF, twojmax=twojmax, element_radii=RADII, element_weights=WEIGHTS)
     values, slopes = descriptor.compute(batch), our_slopes(descriptor, batch)
     worst_value = worst_slope = 0.0
     with lammps_session() as lammps:

@@ -48,9 +48,7 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error, on any command.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, on any command.")] = False,
 ) -> None:
     """Options that belong to no single command; ``--debug`` is taken up by :func:`run`."""
 

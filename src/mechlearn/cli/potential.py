@@ -34,9 +34,7 @@ class HoldOut(StrEnum):
 @app.command(epilog="Example: mechlearn potential fit tungsten_dft --model linear --twojmax 8 --out W")
 def fit(
     path: PathArgument,
-    out: Annotated[
-        Path, typer.Option(help="The folder of the potential, its LAMMPS files and its scorecard.")
-    ],
+    out: Annotated[Path, typer.Option(help="The folder of the potential, its LAMMPS files and its scorecard.")],
     model: Annotated[str, typer.Option(help="linear, quadratic, or a network A1 … A5, B1 … B5.")] = "linear",
     twojmax: Annotated[int, typer.Option(min=0, help="2J of the bispectrum.")] = 8,
     cutoff: Annotated[float, typer.Option(help="Cutoff, Å.")] = 4.73,
@@ -54,9 +52,7 @@ def fit(
     ),
     no_zbl: Annotated[bool, typer.Option("--no-zbl", help="Fit without a ZBL repulsion.")] = False,
     hold_out: Annotated[float, typer.Option(help="The share of structures that the fit does not see.")] = 0.0,
-    hold_out_by: Annotated[
-        HoldOut, typer.Option(help="Structures at random, or whole groups.")
-    ] = HoldOut.RANDOM,
+    hold_out_by: Annotated[HoldOut, typer.Option(help="Structures at random, or whole groups.")] = HoldOut.RANDOM,
     epochs: Annotated[int, typer.Option(min=1, help="Of a network's training.")] = 800,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -98,9 +94,7 @@ def fit(
 
 
 @app.command(epilog="Example: mechlearn potential evaluate W tungsten_dft")
-def evaluate(
-    model: ModelArgument, path: PathArgument, seed: SeedOption = 0, as_json: JsonOption = False
-) -> None:
+def evaluate(model: ModelArgument, path: PathArgument, seed: SeedOption = 0, as_json: JsonOption = False) -> None:
     """Score a potential against the labels of a set, with intervals and by group."""
     import numpy as np
 
@@ -132,9 +126,7 @@ def export(
 @app.command(epilog="Example: mechlearn potential nve W --timestep 1 --timestep 2 --timestep 4")
 def nve(
     model: ModelArgument,
-    timestep: Annotated[
-        list[float] | None, typer.Option(help="fs; may be repeated; 1 to 10 where left out.")
-    ] = None,
+    timestep: Annotated[list[float] | None, typer.Option(help="fs; may be repeated; 1 to 10 where left out.")] = None,
     temperature: Annotated[float, typer.Option(help="Of the equilibration, K.")] = 3000.0,
     duration: Annotated[float, typer.Option(help="Of each trajectory, ps.")] = 7.5,
     seed: SeedOption = 0,
@@ -173,9 +165,7 @@ def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:
     try:
         return labeller(model, elements)
     except InputError as error:
-        raise InputError(
-            f"opening the potential {model!r}: it is no folder that `fit` left; {error}"
-        ) from None
+        raise InputError(f"opening the potential {model!r}: it is no folder that `fit` left; {error}") from None
 
 
 def _group_weight(word: str) -> tuple[str, float]:

@@ -27,13 +27,9 @@ app = typer.Typer(help="Sets of structures: read, convert, generate, label, comp
 
 PathArgument = Annotated[
     Path,
-    typer.Argument(
-        help="Extended XYZ, FitSNAP JSON, Parquet set, LAMMPS, VASP, what ASE reads, or a folder of these."
-    ),
+    typer.Argument(help="Extended XYZ, FitSNAP JSON, Parquet set, LAMMPS, VASP, what ASE reads, or a folder of these."),
 ]
-OutOption = Annotated[
-    Path, typer.Option("--out", help="The folder of the set; an interrupted one is gone on with.")
-]
+OutOption = Annotated[Path, typer.Option("--out", help="The folder of the set; an interrupted one is gone on with.")]
 
 
 class Kind(StrEnum):
@@ -64,9 +60,7 @@ def info(path: PathArgument, as_json: JsonOption = False) -> None:
         )
         return
     show(f"{path}: {len(batch):,} structures, {batch.atoms:,} atoms of {', '.join(batch.elements)}")
-    show_table(
-        ("group", "structures", "atoms", "energies", "forces", "stresses", "eV/atom, least", "most"), rows
-    )
+    show_table(("group", "structures", "atoms", "energies", "forces", "stresses", "eV/atom, least", "most"), rows)
     show(str(report))
 
 
@@ -94,9 +88,7 @@ def generate(
     element: Annotated[
         list[str] | None, typer.Option(help="Chemical symbol, W where left out; may be repeated.")
     ] = None,
-    kind: Annotated[
-        Kind, typer.Option(help="Diverse by construction, or what an expert would choose.")
-    ] = Kind.ENTROPY,
+    kind: Annotated[Kind, typer.Option(help="Diverse by construction, or what an expert would choose.")] = Kind.ENTROPY,
     dynamics: Annotated[
         str,
         typer.Option(help="What moves the atoms of the expert set's hot crystals and liquids; see `label`."),

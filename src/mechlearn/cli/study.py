@@ -65,9 +65,7 @@ def run_study(
     scheduler: SchedulerOption = None,
     expert: Annotated[
         Path | None,
-        typer.Option(
-            help="A data set of your own, in any readable format, for the built-in one.", show_default=False
-        ),
+        typer.Option(help="A data set of your own, in any readable format, for the built-in one.", show_default=False),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved settings and what they cost; do nothing.")
@@ -91,9 +89,7 @@ def run_study(
     folder = out or Path(f"{name}-output")
     say(f"study {name}: {cost}; results in {folder}")
     with _log_on_stderr():
-        results = studies.run_study(
-            study, settings, folder, workers=available_workers(workers), scheduler=scheduler
-        )
+        results = studies.run_study(study, settings, folder, workers=available_workers(workers), scheduler=scheduler)
     if as_json:
         show_json(results)
     else:

@@ -107,7 +107,9 @@ def bispectrum_tables(twojmax: int) -> BispectrumTables:
     ]
     components = [(j1, j2, j) for j1, j2, j in coupled if j >= j1]
     component_index = {component: index for index, component in enumerate(components)}
-    triples, factors, coefficients = [], [], []
+    triples: list[tuple[int, ...]] = []
+    factors: list[float] = []
+    coefficients: list[float] = []
     for j1, j2, j in coupled:
         largest_first = sorted((j1, j2, j))
         component = (largest_first[1], largest_first[0], largest_first[2])

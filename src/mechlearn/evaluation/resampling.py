@@ -110,9 +110,7 @@ def bootstrap_intervals(
     See :func:`bootstrap_interval` for the parameters, the method and the errors raised.
     """
     if not 0 < level < 1:
-        raise InputError(
-            f"finding a bootstrap interval: the level is {level}; give one between 0 and 1, as 0.95"
-        )
+        raise InputError(f"finding a bootstrap interval: the level is {level}; give one between 0 and 1, as 0.95")
     totals = totals_of_groups(values, groups)
     resampled = resampled_totals(totals, rng, draws)
     return {name: _accelerated(statistic, totals, resampled, level) for name, statistic in statistics.items()}

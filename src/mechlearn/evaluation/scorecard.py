@@ -138,8 +138,7 @@ class Scorecard:
         """Header and rows, as text, of the metrics."""
         header = ["metric", "value", "unit", "interval", "values"]
         rows = [
-            [m.name, significant(m.value), m.unit, interval_text(m.low, m.high), f"{m.count:,}"]
-            for m in self.metrics
+            [m.name, significant(m.value), m.unit, interval_text(m.low, m.high), f"{m.count:,}"] for m in self.metrics
         ]
         return header, rows
 
@@ -285,14 +284,10 @@ def regression_scorecard(
     sizes = np.diff(reference.offsets)
     units = np.arange(len(sizes)) if specimens is None else np.asarray(specimens)
     if len(units) != len(sizes):
-        raise InputError(
-            f"scoring '{title}': {len(units)} specimens for {len(sizes)} structures; give one a structure"
-        )
+        raise InputError(f"scoring '{title}': {len(units)} specimens for {len(sizes)} structures; give one a structure")
     quantities = _compared_quantities(predicted, reference, sizes)
     if not quantities:
-        raise InputError(
-            f"scoring '{title}': no structure has an energy, force or stress label; label them first"
-        )
+        raise InputError(f"scoring '{title}': no structure has an energy, force or stress label; label them first")
     metrics: list[Metric] = []
     for quantity in quantities:
         metrics += _metrics_of(quantity, units, rng, level, draws)
@@ -300,14 +295,10 @@ def regression_scorecard(
     rows = []
     for group in dict.fromkeys(reference.groups):
         chosen = groups == group
-        short = [
-            metric for q in quantities for metric in _short_metrics(q.of(chosen), units, rng, level, draws)
-        ]
+        short = [metric for q in quantities for metric in _short_metrics(q.of(chosen), units, rng, level, draws)]
         rows.append(GroupRow(group, int(chosen.sum()), int(sizes[chosen].sum()), tuple(short)))
     rows.sort(key=_badness, reverse=True)
-    return Scorecard(
-        title, tuple(metrics), tuple(rows), _notes(quantities, len(sizes), specimens is not None, level)
-    )
+    return Scorecard(title, tuple(metrics), tuple(rows), _notes(quantities, len(sizes), specimens is not None, level))
 
 
 def _compared_quantities(
@@ -333,9 +324,7 @@ def _compared_quantities(
         # A potential that gives no stress at all says so with NaN throughout; that is no failure.
         if name == "stress" and np.isnan(predictions).all():
             continue
-        labelled = labelled_values(
-            predictions, labels, {"energy": "energies"}.get(name, f"{name} components")
-        )
+        labelled = labelled_values(predictions, labels, {"energy": "energies"}.get(name, f"{name} components"))
         if labelled.any():
             owner = structure if labels.ndim == 1 else np.repeat(structure[:, None], labels.shape[1], axis=1)
             found.append(_Compared(name, unit, predictions[labelled], labels[labelled], owner[labelled]))
@@ -364,9 +353,7 @@ def _metrics_of(
     ]
     low, high = _quantile_interval(np.abs(quantity.predicted - quantity.reference), 0.99, intervals["within"])
     name = quantity.name
-    found.append(
-        Metric(f"{name} error, 99% below", errors.worst_percent, quantity.unit, low, high, errors.count)
-    )
+    found.append(Metric(f"{name} error, 99% below", errors.worst_percent, quantity.unit, low, high, errors.count))
     found.append(Metric(f"{name} error, largest", errors.maximum, quantity.unit, count=errors.count))
     return found
 
@@ -411,15 +398,11 @@ def _notes(quantities: list[_Compared], structures: int, by_specimen: bool, leve
     unit = "specimens" if by_specimen else "structures"
     notes = ["One structure gives no interval."]
     if structures > 1:
-        notes = [
-            f"{level:.0%} intervals, true if the {unit} are independent; duplicates make them too narrow."
-        ]
+        notes = [f"{level:.0%} intervals, true if the {unit} are independent; duplicates make them too narrow."]
     for quantity in quantities:
         labelled = len(np.unique(quantity.structure))
         if labelled < structures:
-            notes.append(
-                f"{structures - labelled:,} of {structures:,} structures have no {quantity.name} label."
-            )
+            notes.append(f"{structures - labelled:,} of {structures:,} structures have no {quantity.name} label.")
     for name, plural in (("force", "forces"), ("stress", "stresses")):
         if name not in {quantity.name for quantity in quantities}:
             notes.append(f"No {plural} were compared.")

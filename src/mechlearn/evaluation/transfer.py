@@ -172,14 +172,8 @@ class TransferMatrix:
 
         Each sentence compares models on the *same* test set: trained elsewhere, and trained on that set.
         """
-        away = [
-            cell
-            for cell in self.cells
-            if math.isfinite(cell.ratio.value) and cell.trained_on != cell.tested_on
-        ]
-        return tuple(
-            self._sentence(cell) for cell in sorted(away, key=lambda cell: cell.ratio.value, reverse=True)
-        )
+        away = [cell for cell in self.cells if math.isfinite(cell.ratio.value) and cell.trained_on != cell.tested_on]
+        return tuple(self._sentence(cell) for cell in sorted(away, key=lambda cell: cell.ratio.value, reverse=True))
 
     def _sentence(self, cell: TransferCell) -> str:
         home = self[cell.tested_on, cell.tested_on]
@@ -268,10 +262,7 @@ class GroupHoldout:
         )
 
     def __str__(self) -> str:
-        rows = [
-            [m.name, significant(m.value), f"{m.count:,}"]
-            for m in (self.random, self.groups, *self.per_group)
-        ]
+        rows = [[m.name, significant(m.value), f"{m.count:,}"] for m in (self.random, self.groups, *self.per_group)]
         table = text_table(["held out", f"RMSE ({self.random.unit})", "values"], rows)
         return f"{self.title}\n\n{table}\n\n{self.sentence()}"
 
@@ -343,9 +334,7 @@ def group_holdout(
     ratio = groups.estimate / random.estimate if random.estimate > 0 else math.nan
     low = high = math.nan
     if math.isfinite(random.low) and math.isfinite(groups.low) and random.estimate > 0:
-        drawn_groups = _rmse(
-            resampled_totals(totals_of_groups(_squares(group_errors), group_of_value), rng, draws)
-        )
+        drawn_groups = _rmse(resampled_totals(totals_of_groups(_squares(group_errors), group_of_value), rng, draws))
         drawn_random = _rmse(resampled_totals(_squares(random_errors), rng, draws))
         ends = [(1 - level) / 2, (1 + level) / 2]
         low, high = (float(end) for end in np.quantile(drawn_groups / np.maximum(drawn_random, 1e-300), ends))

@@ -86,9 +86,7 @@ class AsePotential:
         except MechlearnError:
             raise
         except Exception as error:
-            raise WorkError(
-                f"making {self.name}: {type(error).__name__}: {' '.join(str(error).split())}"
-            ) from error
+            raise WorkError(f"making {self.name}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 _Result = tuple[float, np.ndarray, np.ndarray, np.ndarray | None]

@@ -21,9 +21,7 @@ def structure_name(batch: StructureBatch, index: int) -> str:
     return f"structure {index} ({name})" if name else f"structure {index}"
 
 
-def species_indices(
-    batch: StructureBatch, elements: Sequence[str], potential: str
-) -> Int[np.ndarray, " atoms"]:
+def species_indices(batch: StructureBatch, elements: Sequence[str], potential: str) -> Int[np.ndarray, " atoms"]:
     """The place of every atom's element in ``elements``.
 
     Raises
@@ -62,9 +60,7 @@ def check_geometry(batch: StructureBatch, potential: str) -> None:
         )
     empty = np.flatnonzero(batch.sizes == 0)
     if len(empty):
-        raise InputError(
-            f"evaluating {structure_name(batch, int(empty[0]))} with {potential}: it has no atoms"
-        )
+        raise InputError(f"evaluating {structure_name(batch, int(empty[0]))} with {potential}: it has no atoms")
     sides = np.linalg.norm(batch.cells, axis=2).prod(axis=1)
     singular = np.flatnonzero(batch.periodic.all(axis=1) & ~(batch.volumes > _FLAT * sides))
     if len(singular):

@@ -84,9 +84,7 @@ class LammpsPotential:
     def __post_init__(self) -> None:
         unknown = [element for element in self.elements if element not in atomic_numbers]
         if unknown or not self.elements:
-            raise InputError(
-                f"potential {self.name}: elements {self.elements} are not chemical symbols such as 'W'"
-            )
+            raise InputError(f"potential {self.name}: elements {self.elements} are not chemical symbols such as 'W'")
 
     @classmethod
     def from_files(cls, *files: str | Path, elements: Sequence[str] = ()) -> LammpsPotential:
@@ -133,22 +131,18 @@ class LammpsPotential:
             for index in range(len(batch)):
                 own = slice(batch.offsets[index], batch.offsets[index + 1])
                 try:
-                    energies[index], forces[own], stresses[index], atomic_energies[own] = (
-                        self._engine.evaluate(
-                            batch.positions[own],
-                            batch.cells[index],
-                            types[own],
-                            batch.periodic[index],
-                            structure_name(batch, index),
-                        )
+                    energies[index], forces[own], stresses[index], atomic_energies[own] = self._engine.evaluate(
+                        batch.positions[own],
+                        batch.cells[index],
+                        types[own],
+                        batch.periodic[index],
+                        structure_name(batch, index),
                     )
                 except BaseException:
                     # After an error LAMMPS may be half set up: the next evaluation opens it anew.
                     self.__dict__.pop("_engine", None)
                     raise
-        return Evaluation(
-            energies=energies, forces=forces, stresses=stresses, atomic_energies=atomic_energies
-        )
+        return Evaluation(energies=energies, forces=forces, stresses=stresses, atomic_energies=atomic_energies)
 
     @cached_property
     def _engine(self) -> _Engine:
@@ -193,9 +187,7 @@ class _Engine:
         """Energy, forces, stress and atomic energies of one structure."""
         doing = f"evaluating {name} with {self._name}"
         vectors, origin, boundary = (
-            (cell, np.zeros(3), (True, True, True))
-            if np.all(periodic)
-            else enclosing_cell(cell, periodic, positions)
+            (cell, np.zeros(3), (True, True, True)) if np.all(periodic) else enclosing_cell(cell, periodic, positions)
         )
         box, rotation = lammps_cell(vectors)
         placed = _wrapped((positions - origin) @ rotation, box, boundary)
@@ -279,9 +271,7 @@ def _wrapped(
     return positions - shifts @ box
 
 
-def _turned_back(
-    stress: Float[np.ndarray, " 6"], rotation: Float[np.ndarray, "3 3"]
-) -> Float[np.ndarray, " 6"]:
+def _turned_back(stress: Float[np.ndarray, " 6"], rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 6"]:
     """R σ Rᵀ in the order xx, yy, zz, yz, xz, xy; LAMMPS's order is xx, yy, zz, xy, xz, yz."""
     xx, yy, zz, xy, xz, yz = stress
     tensor = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T

@@ -102,9 +102,7 @@ def bundled(kind: str, elements: Sequence[str]) -> Path | None:
             continue
         if set(elements) <= set(known):
             plain = ("zhou" not in path.name, "quadratic" in path.name)
-            ranked.append(
-                (len(known), suffixes.index(suffix), *plain, path.name != "W_2940_2017_2.snap", path)
-            )
+            ranked.append((len(known), suffixes.index(suffix), *plain, path.name != "W_2940_2017_2.snap", path))
     return min(ranked)[-1] if ranked else None
 
 
@@ -143,9 +141,7 @@ def _snap_commands(path: Path, elements: tuple[str, ...]) -> Interaction:
     """A file of LAMMPS commands: its styles and coefficients, with the files it names made absolute."""
     lines = [_with_absolute_files(line, path.parent) for line in _logical_lines(path)]
     styles = [line.removeprefix("pair_style").strip() for line in lines if line.startswith("pair_style")]
-    coefficients = tuple(
-        line.removeprefix("pair_coeff").strip() for line in lines if line.startswith("pair_coeff")
-    )
+    coefficients = tuple(line.removeprefix("pair_coeff").strip() for line in lines if line.startswith("pair_coeff"))
     if len(styles) != 1 or not coefficients:
         raise InputError(
             f"reading {path}: found {len(styles)} pair_style and {len(coefficients)} pair_coeff commands; "

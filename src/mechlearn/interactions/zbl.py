@@ -104,9 +104,7 @@ class Zbl:
         pulls = pairs.vectors * (slopes / pairs.distances)[:, None]
         owner = batch.structure_of_atom[pairs.first]
         atomic_energies = _sums(pairs.first, energies / 2.0, batch.atoms)
-        virials = [
-            _sums(owner, pulls[:, row] * pairs.vectors[:, column] / 2.0, len(batch)) for row, column in _VOIGT
-        ]
+        virials = [_sums(owner, pulls[:, row] * pairs.vectors[:, column] / 2.0, len(batch)) for row, column in _VOIGT]
         return Evaluation(
             energies=_sums(batch.structure_of_atom, atomic_energies, len(batch)),
             forces=np.stack([_sums(pairs.first, pulls[:, axis], batch.atoms) for axis in range(3)], axis=1),

@@ -47,18 +47,14 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         temporary.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise WorkError(
-            f"writing {path}: {error.strerror or error}; free space or give another folder"
-        ) from error
+        raise WorkError(f"writing {path}: {error.strerror or error}; free space or give another folder") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return path
 
 
-def save_arrays(
-    path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None
-) -> Path:
+def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> Path:
     """Save named arrays and a JSON object in one safetensors file, atomically.
 
     The same content gives the same bytes.

@@ -82,9 +82,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> TrainingState:
     """
     arrays, metadata = load_arrays(path)
     if metadata.get("kind") != "training checkpoint" or metadata.get("format") != _FORMAT:
-        raise InputError(
-            f"resuming training: {path} is not a checkpoint of this version; remove it to start again"
-        )
+        raise InputError(f"resuming training: {path} is not a checkpoint of this version; remove it to start again")
     differing = [key for key, value in identity.items() if metadata["identity"].get(key) != value]
     if differing:
         raise InputError(
@@ -113,9 +111,7 @@ def run_identity(module: torch.nn.Module, settings: TrainingSettings, seed: int,
     How often to write checkpoints is not part of it, nor is the number of epochs: a longer run may go on from
     a shorter.
     """
-    relevant = {
-        key: value for key, value in asdict(settings).items() if key not in ("epochs", "checkpoint_seconds")
-    }
+    relevant = {key: value for key, value in asdict(settings).items() if key not in ("epochs", "checkpoint_seconds")}
     shapes = {name: [str(tensor.dtype), *tensor.shape] for name, tensor in module.state_dict().items()}
     return {"network": shapes, "settings": relevant, "seed": seed, "data": data}
 
@@ -126,7 +122,5 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _tensors(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
     return {
-        name.removeprefix(prefix): torch.from_numpy(array)
-        for name, array in arrays.items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): torch.from_numpy(array) for name, array in arrays.items() if name.startswith(prefix)
     }

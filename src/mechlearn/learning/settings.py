@@ -74,21 +74,15 @@ class TrainingSettings:
         if self.precision not in ("double", "single"):
             raise InputError(f"training settings: precision is {self.precision!r}; give 'double' or 'single'")
         if not (isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(
-                f"training settings: learning_rate is {self.learning_rate}; give a positive number"
-            )
+            raise InputError(f"training settings: learning_rate is {self.learning_rate}; give a positive number")
         if not 0 < self.factor < 1:
             raise InputError(f"training settings: factor is {self.factor}; give a number between 0 and 1")
         if not 0 <= self.threshold < 1:
             raise InputError(f"training settings: threshold is {self.threshold}; give a number from 0 to 1")
         if self.gradient_clip is not None and not self.gradient_clip > 0:
-            raise InputError(
-                f"training settings: gradient_clip is {self.gradient_clip}; give a positive number"
-            )
+            raise InputError(f"training settings: gradient_clip is {self.gradient_clip}; give a positive number")
         if not self.checkpoint_seconds >= 0:
-            raise InputError(
-                f"training settings: checkpoint_seconds is {self.checkpoint_seconds}; give 0 or more"
-            )
+            raise InputError(f"training settings: checkpoint_seconds is {self.checkpoint_seconds}; give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -151,6 +145,4 @@ class History:
         if not self.epochs:
             return "History(no epochs)"
         best = self.best
-        return (
-            f"History({len(self)} epochs, best validation loss {best.validation:.4g} at epoch {best.number})"
-        )
+        return f"History({len(self)} epochs, best validation loss {best.validation:.4g} at epoch {best.number})"

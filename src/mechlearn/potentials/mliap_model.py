@@ -39,9 +39,7 @@ class MliapModel:
     """
 
     def __init__(self, networks: Sequence[Sequence[Layer]]) -> None:
-        self.networks = [
-            [(np.asarray(weight), np.asarray(bias)) for weight, bias in layers] for layers in networks
-        ]
+        self.networks = [[(np.asarray(weight), np.asarray(bias)) for weight, bias in layers] for layers in networks]
         self.n_elements = len(self.networks)
         self.n_descriptors = int(self.networks[0][0][0].shape[0])
         self.n_params = sum(weight.size + bias.size for layers in self.networks for weight, bias in layers)

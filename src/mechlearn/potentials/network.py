@@ -68,9 +68,7 @@ def architecture(name: str, features: int) -> tuple[int, ...]:
     3965
     """
     if name not in HIDDEN_WIDTHS:
-        raise InputError(
-            f"choosing a network: there is no architecture {name!r}; choose of {', '.join(HIDDEN_WIDTHS)}"
-        )
+        raise InputError(f"choosing a network: there is no architecture {name!r}; choose of {', '.join(HIDDEN_WIDTHS)}")
     return (features, *HIDDEN_WIDTHS[name], 1)
 
 
@@ -116,11 +114,7 @@ class NetworkPotential:
     def __post_init__(self) -> None:
         expected = (len(self.descriptor.elements), self.descriptor.features)
         inputs = [perceptron.widths[0] for perceptron in self.perceptrons]
-        if (
-            inputs != [expected[1]] * expected[0]
-            or self.mean.shape != expected
-            or self.spread.shape != expected
-        ):
+        if inputs != [expected[1]] * expected[0] or self.mean.shape != expected or self.spread.shape != expected:
             raise InputError(
                 f"building a network potential: perceptrons of {inputs} inputs and a frame of shape "
                 f"{self.mean.shape} do not fit a descriptor of {expected[0]} elements and {expected[1]} "
@@ -147,9 +141,7 @@ class NetworkPotential:
         """
         element = self.element_indices(batch)
         atomic, pulled = self._through_descriptor(batch, element)
-        energies = np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(
-            np.float64
-        )
+        energies = np.bincount(batch.structure_of_atom, weights=atomic, minlength=len(batch)).astype(np.float64)
         forces, stresses = pulled.forces, pulled.stresses(batch.volumes)
         if self.reference is None:
             return Evaluation(energies, forces, stresses, atomic)
@@ -170,12 +162,8 @@ class NetworkPotential:
         """
         if len(D) > _ROWS:
             starts = range(0, len(D), _ROWS)
-            pieces = [
-                self.energies_and_gradient(D[at : at + _ROWS], element[at : at + _ROWS]) for at in starts
-            ]
-            return np.concatenate([piece[0] for piece in pieces]), np.concatenate(
-                [piece[1] for piece in pieces]
-            )
+            pieces = [self.energies_and_gradient(D[at : at + _ROWS], element[at : at + _ROWS]) for at in starts]
+            return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
         if len(self.perceptrons) == 1:
             return self._of_element(0, D)
         energies, gradient = np.empty(len(D)), np.empty_like(D)

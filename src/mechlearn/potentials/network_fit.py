@@ -85,9 +85,7 @@ def fit_network(
     if not len(train):
         raise InputError("fitting a network: there is no training structure; give at least one")
     trained = prepare(train, descriptor, reference, energy_weight, force_weight)
-    judged = (
-        prepare(validation, descriptor, reference, energy_weight, force_weight) if len(validation) else None
-    )
+    judged = prepare(validation, descriptor, reference, energy_weight, force_weight) if len(validation) else None
     _require_labels(trained)
     frame = Frame.of(trained, len(descriptor.elements))
     try:
@@ -246,9 +244,7 @@ class Frame:
         shift = np.linalg.lstsq(counts * rows[:, None], data.energies * rows, rcond=None)[0]
         residual = (data.energies - counts @ shift) * rows
         scale = float(np.sqrt(np.sum(residual**2) / max(np.sum(labelled), 1)))
-        loss = np.sum((data.energy_weights * residual) ** 2) + np.sum(
-            (data.force_weights[:, None] * data.forces) ** 2
-        )
+        loss = np.sum((data.energy_weights * residual) ** 2) + np.sum((data.force_weights[:, None] * data.forces) ** 2)
         return cls(mean, spread, shift, scale if scale > 1e-12 else 1.0, float(loss / len(data.batch)) or 1.0)
 
     def standardised(
@@ -282,9 +278,7 @@ def _weights(name: str, weight: Weight, batch: StructureBatch) -> Float[np.ndarr
     if isinstance(weight, Mapping):
         missing = sorted(set(batch.groups) - set(weight))
         if missing:
-            raise InputError(
-                f"fitting a network: {name} has no entry for the group {missing[0]!r}; give one for each"
-            )
+            raise InputError(f"fitting a network: {name} has no entry for the group {missing[0]!r}; give one for each")
         values = np.array([weight[group] for group in batch.groups], dtype=np.float64)
     else:
         values = np.full(len(batch), float(weight))

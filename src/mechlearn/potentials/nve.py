@@ -214,9 +214,7 @@ def nve_deviation(
     """
     timesteps = np.asarray(timesteps_fs, dtype=np.float64)
     if timesteps.ndim != 1 or not len(timesteps) or not (np.isfinite(timesteps) & (timesteps > 0)).all():
-        raise InputError(
-            f"testing energy conservation: the timesteps {list(timesteps_fs)} fs are not all positive"
-        )
+        raise InputError(f"testing energy conservation: the timesteps {list(timesteps_fs)} fs are not all positive")
     atoms = _bcc(potential) if structure is None else structure
     try:
         start = _equilibrate(potential, atoms, protocol, rng, native=native)
@@ -307,18 +305,12 @@ def _equilibrate(
     with lammps_with(potential, atoms, native=native) as lmp:
         _prepare(lmp, protocol.equilibration_timestep_fs)
         # Half of the energy goes into the positions, so the crystal needs twice the temperature at first.
-        lmp.command(
-            f"velocity all create {2.0 * temperature!r} {first} mom yes rot no dist gaussian loop all"
-        )
-        lmp.command(
-            f"fix bath all langevin {temperature!r} {temperature!r} {protocol.damping_ps!r} {second} zero yes"
-        )
+        lmp.command(f"velocity all create {2.0 * temperature!r} {first} mom yes rot no dist gaussian loop all")
+        lmp.command(f"fix bath all langevin {temperature!r} {temperature!r} {protocol.damping_ps!r} {second} zero yes")
         _advance(lmp, steps)
         reached = float(lmp.get_thermo("temp"))
         if not reached < _HOTTEST * temperature:
-            raise _UnstableError(
-                f"the temperature is {reached:.3g} K, with a thermostat at {temperature:g} K"
-            )
+            raise _UnstableError(f"the temperature is {reached:.3g} K, with a thermostat at {temperature:g} K")
         return atoms_of(lmp, atoms)
 
 

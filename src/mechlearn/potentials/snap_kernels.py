@@ -22,7 +22,9 @@ def expand(values, quadratic, out):
 
 
 @njit(cache=True, nogil=True)
-def derivative_rows(starts, second, vectors, structure_of_atom, element, values, derivatives, quadratic, forces, stresses):
+def derivative_rows(
+    starts, second, vectors, structure_of_atom, element, values, derivatives, quadratic, forces, stresses
+):
     """-∂Φ/∂r of every atom and Σ r ⊗ ∂Φ/∂r (Voigt) of every structure, Φ the features summed over atoms.
 
     ``forces`` is (atoms, 3, columns), ``stresses`` (structures, 6, columns); an element's columns follow another's,

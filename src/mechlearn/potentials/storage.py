@@ -117,24 +117,18 @@ def load_potential(folder: str | Path, *, formats: Sequence[Format] | None = Non
     model = _read_model(folder)
     known = {each.kind: each for each in (FORMATS if formats is None else formats)}
     if model["kind"] not in known:
-        raise InputError(
-            f"reading {folder / _MODEL}: the kind is {model['kind']!r}; known are {', '.join(known)}"
-        )
+        raise InputError(f"reading {folder / _MODEL}: the kind is {model['kind']!r}; known are {', '.join(known)}")
     arrays, _ = load_arrays(folder / _WEIGHTS)
     digest = hashlib.sha256((folder / _WEIGHTS).read_bytes()).hexdigest()
     if digest != model["weights_sha256"]:
-        raise InputError(
-            f"reading {folder}: {_WEIGHTS} is not the file that {_MODEL} was saved with; save it again"
-        )
+        raise InputError(f"reading {folder}: {_WEIGHTS} is not the file that {_MODEL} was saved with; save it again")
     chosen = known[model["kind"]]
     try:
         return chosen.unpack(
             _load_class(chosen.type_name), {**model["settings"], "provenance": model["provenance"]}, arrays
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"reading {folder / _MODEL}: its settings do not make a potential ({error})"
-        ) from error
+        raise InputError(f"reading {folder / _MODEL}: its settings do not make a potential ({error})") from error
 
 
 def load_provenance(folder: str | Path) -> dict[str, Any]:
@@ -154,18 +148,14 @@ def load_provenance(folder: str | Path) -> dict[str, Any]:
 def _read_model(folder: Path) -> dict[str, Any]:
     path = folder / _MODEL
     if not path.is_file():
-        raise InputError(
-            f"reading a potential: {path} is not there; give the folder that a potential was saved in"
-        )
+        raise InputError(f"reading a potential: {path} is not there; give the folder that a potential was saved in")
     try:
         model = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"reading {path}: it is cut short or no JSON ({error}); copy it again") from error
     required = {"format", "kind", "settings", "weights_sha256", "provenance"}
     if not isinstance(model, dict) or not required <= set(model):
-        raise InputError(
-            f"reading {path}: it describes no potential; give the folder that a potential was saved in"
-        )
+        raise InputError(f"reading {path}: it describes no potential; give the folder that a potential was saved in")
     if model["format"] != FORMAT_VERSION:
         raise InputError(
             f"reading {path}: its format is version {model['format']}, this mechlearn reads "
@@ -204,9 +194,7 @@ def pack_part(part: Any) -> dict[str, Any] | None:
                 "kind": kind,
                 **{field.name: getattr(part, field.name) for field in fields(part) if field.init},
             }
-    raise InputError(
-        f"saving a potential: a {type(part).__name__} cannot be saved; known are {', '.join(_PARTS)}"
-    )
+    raise InputError(f"saving a potential: a {type(part).__name__} cannot be saved; known are {', '.join(_PARTS)}")
 
 
 def unpack_part(record: Mapping[str, Any] | None) -> Any:
@@ -220,9 +208,7 @@ def unpack_part(record: Mapping[str, Any] | None) -> Any:
     if record is None:
         return None
     if record.get("kind") not in _PARTS:
-        raise InputError(
-            f"reading a potential: unknown part {record.get('kind')!r}; known are {', '.join(_PARTS)}"
-        )
+        raise InputError(f"reading a potential: unknown part {record.get('kind')!r}; known are {', '.join(_PARTS)}")
     values = {name: _tupled(value) for name, value in record.items() if name != "kind"}
     return _load_class(_PARTS[record["kind"]])(**values)
 
@@ -281,9 +267,7 @@ def _pack_network(potential: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
 def _unpack_network(cls: Any, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Potential:
     if settings["activation"] != "softplus":
-        raise InputError(
-            f"reading a potential: unknown activation {settings['activation']!r}; known is softplus"
-        )
+        raise InputError(f"reading a potential: unknown activation {settings['activation']!r}; known is softplus")
 
     def perceptron(index: int, layers: int) -> Perceptron:
         names = [f"network.{index}.layer.{layer}" for layer in range(layers)]
@@ -293,9 +277,7 @@ def _unpack_network(cls: Any, settings: Mapping[str, Any], arrays: Mapping[str, 
 
     potential: Potential = cls(
         descriptor=unpack_part(settings["descriptor"]),
-        perceptrons=tuple(
-            perceptron(index, len(widths) - 1) for index, widths in enumerate(settings["widths"])
-        ),
+        perceptrons=tuple(perceptron(index, len(widths) - 1) for index, widths in enumerate(settings["widths"])),
         mean=arrays["mean"],
         spread=arrays["spread"],
         energy_shift=arrays["energy_shift"],

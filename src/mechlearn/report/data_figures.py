@@ -123,9 +123,7 @@ def descriptor_densities(
             panels.append((row, column, edges[0], edges[1], counts.T / len(values)))
     occupied = np.concatenate([np.log10(share[share > 0]) for *_, share in panels])
     if len(occupied) == 0:
-        raise InputError(
-            "drawing descriptor densities: no environment lies in the panels; give finite numbers"
-        )
+        raise InputError("drawing descriptor densities: no environment lies in the panels; give finite numbers")
     for row, column, across, along, share in panels:
         figure.add_heatmap(
             x=0.5 * (across[1:] + across[:-1]),
@@ -264,8 +262,7 @@ def width_bars(
         name="principal directions",
         showlegend=axis_widths is not None,
         hovertemplate=(
-            f"direction %{{x}}<br>{other} is <b>%{{customdata:.3g}}</b> times as broad as "
-            f"{reference}<extra></extra>"
+            f"direction %{{x}}<br>{other} is <b>%{{customdata:.3g}}</b> times as broad as {reference}<extra></extra>"
         ),
     )
     shown = ordered
@@ -281,9 +278,7 @@ def width_bars(
             hovertemplate="ZCA axis, %{x} by width<br><b>%{y:.3g}</b> times as broad<extra></extra>",
         )
     for height, label in ((1, "as broad"), (5, "5 times")):
-        figure.add_hline(
-            y=height, line={"color": SOFT_INK, "width": 1, "dash": "solid" if height == 1 else "dot"}
-        )
+        figure.add_hline(y=height, line={"color": SOFT_INK, "width": 1, "dash": "solid" if height == 1 else "dot"})
         figure.add_annotation(
             x=1,
             xref="paper",

@@ -144,9 +144,7 @@ def error_distributions(matrices: Sequence[TransferMatrix]) -> go.Figure:
         cols=len(trained_on),
         shared_xaxes=True,
         shared_yaxes=True,
-        subplot_titles=[
-            f"trained on <b>{a}</b>, tested on <b>{b}</b>" for b in tested_on for a in trained_on
-        ],
+        subplot_titles=[f"trained on <b>{a}</b>, tested on <b>{b}</b>" for b in tested_on for a in trained_on],
         horizontal_spacing=0.04,
         vertical_spacing=0.1,
     )
@@ -236,9 +234,7 @@ def transfer_heatmap(matrices: Sequence[TransferMatrix]) -> go.Figure:
         for row in grid:
             for cell in row:
                 level = (np.log10(max(cell.rmse.value, 1e-12)) - low) / ((high - low) or 1.0)
-                ratio = (
-                    "" if cell.trained_on == cell.tested_on else f"<br>{significant(cell.ratio.value, 2)}×"
-                )
+                ratio = "" if cell.trained_on == cell.tested_on else f"<br>{significant(cell.ratio.value, 2)}×"
                 figure.add_annotation(
                     x=cell.tested_on,
                     y=cell.trained_on,
@@ -459,9 +455,7 @@ def holdout_bars(holdouts: Sequence[GroupHoldout]) -> go.Figure:
             },
             hovertemplate=f"<b>%{{x}}</b>, {label}<br>RMSE %{{customdata}}<extra></extra>",
         )
-    rows = [
-        (title, metric) for title, each in zip(titles, holdouts, strict=True) for metric in each.per_group
-    ]
+    rows = [(title, metric) for title, each in zip(titles, holdouts, strict=True) for metric in each.per_group]
     shown += [metric.value for _, metric in rows]
     figure.add_scatter(
         x=[title for title, _ in rows],

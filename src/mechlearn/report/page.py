@@ -84,9 +84,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not (self.caption.strip() and self.alternative.strip()):
-            raise InputError(
-                "report figure: the caption or the alternative text is empty; say what is to be seen"
-            )
+            raise InputError("report figure: the caption or the alternative text is empty; say what is to be seen")
 
 
 Block = Text | Table | Picture | Scorecard | TransferMatrix
@@ -154,9 +152,7 @@ class Report:
         from plotly.offline import get_plotlyjs
 
         files = resources.files("mechlearn.report")
-        environment = Environment(
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         has_figures = any(isinstance(block, Picture) for section in self.sections for block in section.blocks)
         return environment.from_string((files / "page.html").read_text("utf-8")).render(
             report=self,

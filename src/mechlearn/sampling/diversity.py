@@ -194,10 +194,7 @@ def compare_sets(
     if sample < 1:
         raise InputError(f"comparing sets: a sample of {sample} environments; give at least one")
     rng = np.random.default_rng(0) if rng is None else rng
-    moments = [
-        _moments(structures, descriptor, name)
-        for structures, name in zip((first, second), names, strict=True)
-    ]
+    moments = [_moments(structures, descriptor, name) for structures, name in zip((first, second), names, strict=True)]
     spread = np.sqrt(np.diag(reduce(add, moments).covariance))
     scale = np.where(spread > 0, spread, 1.0)
     one, other = (

@@ -20,8 +20,8 @@ def nearest_neighbour_entropy(points, offsets, floor, entropies, gradient):
                 if j == i:
                     continue
                 square = 0.0
-                for l in range(points.shape[1]):
-                    difference = points[i, l] - points[j, l]
+                for component in range(points.shape[1]):
+                    difference = points[i, component] - points[j, component]
                     square += difference * difference
                 if square < least:
                     least, nearest = square, j
@@ -29,16 +29,16 @@ def nearest_neighbour_entropy(points, offsets, floor, entropies, gradient):
                 continue
             softened = least + floor * floor
             total += 0.5 * np.log(count * count * softened)
-            for l in range(points.shape[1]):
-                pull = (points[i, l] - points[nearest, l]) / softened
-                gradient[i, l] += pull
-                gradient[nearest, l] -= pull
+            for component in range(points.shape[1]):
+                pull = (points[i, component] - points[nearest, component]) / softened
+                gradient[i, component] += pull
+                gradient[nearest, component] -= pull
         entropies[s] = total / count
 
 
 @njit(cache=True, nogil=True)
 def core_repulsion(starts, distances, vectors, structure_of_atom, strength, radii, energies, pair_gradient):
-    """V = Σ_pairs ε (1 - r/r_core)³ below r_core of the structure; ∂V/∂r_k of every ordered pair goes to ``pair_gradient``."""
+    """V = Σ_pairs ε (1 - r/r_core)³ below each structure's r_core; ∂V/∂r_k of ordered pairs to ``pair_gradient``."""
     for i in range(starts.shape[0] - 1):
         s = structure_of_atom[i]
         radius = radii[s]

@@ -171,9 +171,7 @@ def expert_structures(
     True
     """
     if count < 1 or seed < 0:
-        raise InputError(
-            f"building an expert set: count {count}, seed {seed}; give at least one, and no negative seed"
-        )
+        raise InputError(f"building an expert set: count {count}, seed {seed}; give at least one, and no negative seed")
     metal = Crystal.of(
         element,
         lattice=crystal,
@@ -185,9 +183,7 @@ def expert_structures(
     owners = np.repeat(list(shares), apportioned(list(shares.values()), count))
     chosen = range(count) if indices is None else indices
     if any(not 0 <= index < count for index in chosen):
-        raise InputError(
-            f"building an expert set: an index lies outside 0 … {count - 1}; give indices of the set"
-        )
+        raise InputError(f"building an expert set: an index lies outside 0 … {count - 1}; give indices of the set")
     seeds = [structure_seed(seed, index) for index in chosen]
     rngs = [np.random.default_rng(value) for value in seeds]
     drafts = [EXPERT_GROUPS[owners[index]].draft(metal, rng) for index, rng in zip(chosen, rngs, strict=True)]
@@ -234,10 +230,7 @@ def _group_shares(groups: Sequence[str] | Mapping[str, float] | None, metal: Cry
         if metal.lattice not in EXPERT_GROUPS[name].lattices:
             suited = ", ".join(sorted(EXPERT_GROUPS[name].lattices))
             raise InputError(f"{doing}: the group {name!r} is for {suited} only; leave it out")
-    shares = {
-        name: float(groups[name]) if isinstance(groups, Mapping) else EXPERT_GROUPS[name].share
-        for name in names
-    }
+    shares = {name: float(groups[name]) if isinstance(groups, Mapping) else EXPERT_GROUPS[name].share for name in names}
     if not shares or not all(np.isfinite(share) and share > 0 for share in shares.values()):
         raise InputError(f"{doing}: the shares of the groups are {shares}; give positive numbers")
     return shares

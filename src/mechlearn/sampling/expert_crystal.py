@@ -114,9 +114,7 @@ class Crystal:
         lattice = lattice or str(measured.get("symmetry"))
         if lattice not in get_args(Lattice):
             raise InputError(f"{doing}: its lattice is {lattice!r}; give crystal='bcc', 'fcc' or 'hcp'")
-        temperature = (
-            MELTING_TEMPERATURES.get(element) if melting_temperature is None else melting_temperature
-        )
+        temperature = MELTING_TEMPERATURES.get(element) if melting_temperature is None else melting_temperature
         if temperature is None:
             raise InputError(f"{doing}: no melting point is on record; give melting_temperature in K")
         for name, value in (("lattice_constant", lattice_constant), ("melting_temperature", temperature)):
@@ -124,9 +122,7 @@ class Crystal:
                 raise InputError(f"{doing}: {name} is {value}; give a positive number")
         own = measured.get("symmetry") == lattice
         if lattice_constant is None and not own and potential is None:
-            raise InputError(
-                f"{doing}: it is not {lattice} in nature; give a lattice_constant in Å or a potential"
-            )
+            raise InputError(f"{doing}: it is not {lattice} in nature; give a lattice_constant in Å or a potential")
         guess = cls(
             element=element,
             lattice=cast(Lattice, lattice),
@@ -164,9 +160,7 @@ class Crystal:
         return self._at(self.lattice_constant * float(best.x))
 
     def _at(self, lattice_constant: float) -> Crystal:
-        return Crystal(
-            self.element, self.lattice, lattice_constant, self.axial_ratio, self.melting_temperature
-        )
+        return Crystal(self.element, self.lattice, lattice_constant, self.axial_ratio, self.melting_temperature)
 
     # ------------------------------------------------------------------ lengths, masses, times
 
@@ -226,9 +220,7 @@ class Crystal:
     def conventional(self) -> Atoms:
         """The cubic cell of 2 or 4 atoms; the orthorhombic cell a, √3 a, c of 4 atoms where hexagonal."""
         if self.lattice == "hcp":
-            return bulk(
-                self.element, "hcp", a=self.lattice_constant, covera=self.axial_ratio, orthorhombic=True
-            )
+            return bulk(self.element, "hcp", a=self.lattice_constant, covera=self.axial_ratio, orthorhombic=True)
         return bulk(self.element, self.lattice, a=self.lattice_constant, cubic=True)
 
     def supercell(self) -> Atoms:

@@ -29,14 +29,10 @@ def random_packing(crystal: Crystal, volume_ratio: float, distance: float, rng: 
 def liquid(crystal: Crystal, rng: np.random.Generator) -> Atoms:
     """A loose packing: 1.0 to 1.15 times the crystal's volume, no pair below 0.78 to 0.88 of its bonds."""
     volume, distance = rng.uniform(1.0, 1.15), rng.uniform(0.78, 0.88)
-    return named(
-        random_packing(crystal, volume, distance, rng), f"volume {volume:.3f} distance {distance:.2f}"
-    )
+    return named(random_packing(crystal, volume, distance, rng), f"volume {volume:.3f} distance {distance:.2f}")
 
 
 def amorphous(crystal: Crystal, rng: np.random.Generator) -> Atoms:
     """A dense packing: 0.99 to 1.07 times the crystal's volume, no pair below 0.86 to 0.92 of its bonds."""
     volume, distance = rng.uniform(0.99, 1.07), rng.uniform(0.86, 0.92)
-    return named(
-        random_packing(crystal, volume, distance, rng), f"volume {volume:.3f} distance {distance:.2f}"
-    )
+    return named(random_packing(crystal, volume, distance, rng), f"volume {volume:.3f} distance {distance:.2f}")

@@ -123,9 +123,7 @@ def langevin(
     for step in range(settings.steps):
         velocities += 0.5 * timestep * kick
         positions += 0.5 * timestep * velocities
-        velocities = kept * velocities + np.sqrt(1 - kept**2) * thermal_velocities(
-            (step + 1) / settings.steps
-        )
+        velocities = kept * velocities + np.sqrt(1 - kept**2) * thermal_velocities((step + 1) / settings.steps)
         positions += 0.5 * timestep * velocities
         kick = acceleration(positions)
         velocities += 0.5 * timestep * kick

@@ -122,11 +122,11 @@ def _crystal_volume(element: str) -> float:
     """Volume of an atom in the element's own crystal, Å³."""
     state = reference_states[atomic_numbers[element]] or {}
     atoms_a_cube = {"bcc": 2, "fcc": 4, "sc": 1, "diamond": 8}
-    symmetry, a = state.get("symmetry"), state.get("a")
+    symmetry = str(state.get("symmetry"))
     if symmetry in atoms_a_cube:
-        return float(a**3 / atoms_a_cube[symmetry])
+        return float(state["a"]) ** 3 / atoms_a_cube[symmetry]
     if symmetry == "hcp":
-        return float(np.sqrt(3) / 4 * a**3 * state["c/a"])
+        return float(np.sqrt(3) / 4 * float(state["a"]) ** 3 * float(state["c/a"]))
     raise InputError(
         f"generating structures: no ambient volume is on record for {element} ({symmetry}); give atomic_volume in Å³"
     )
@@ -185,7 +185,9 @@ def reference_scale(settings: GenerationSettings) -> Float[np.ndarray, " feature
     ensemble = replace(settings, densest=1.0, loosest=1.0, smallest=32, largest=32)
     streams = [np.random.default_rng(np.random.SeedSequence(0, spawn_key=(index,))) for index in range(48)]
     batch = _random_structures(ensemble, streams)
-    core = RepulsiveCore(np.full(len(batch), settings.smallest_core * settings.volume ** (1 / 3)), settings.core_strength)
+    core = RepulsiveCore(
+        np.full(len(batch), settings.smallest_core * settings.volume ** (1 / 3)), settings.core_strength
+    )
     return settings.descriptor.compute(_without_overlaps(ensemble, batch, core)).std(axis=0)
 
 

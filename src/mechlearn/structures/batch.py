@@ -198,7 +198,9 @@ class StructureBatch:
 
     # ------------------------------------------------------------------ changing
 
-    def select(self, indices: Sequence[int] | Int[np.ndarray, " chosen"] | Bool[np.ndarray, " structures"]) -> StructureBatch:
+    def select(
+        self, indices: Sequence[int] | Int[np.ndarray, " chosen"] | Bool[np.ndarray, " structures"]
+    ) -> StructureBatch:
         """The structures at ``indices`` (or where a mask is true), in that order."""
         chosen = np.arange(len(self))[np.asarray(indices, dtype=None if len(indices) else np.int64)]
         sizes = self.sizes[chosen]
@@ -279,8 +281,9 @@ def _labels_of(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
     """Energy, forces and stress of an attached calculator's results, NaN for what it does not hold."""
     energy, forces, stress = np.nan, np.full((len(atoms), 3), np.nan), np.full(6, np.nan)
     results = getattr(atoms.calc, "results", None) or {}
-    if "energy" in results or "free_energy" in results:
-        energy = float(results.get("energy", results.get("free_energy")))
+    found = results.get("energy", results.get("free_energy"))
+    if found is not None:
+        energy = float(found)
     if results.get("forces") is not None:
         # ASE leaves constrained forces out of get_forces(); the bare results are what the code computed.
         forces = np.asarray(results["forces"], dtype=np.float64)
@@ -290,5 +293,3 @@ def _labels_of(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         except (PropertyNotImplementedError, RuntimeError):
             stress = np.asarray(results["stress"], dtype=np.float64).reshape(-1)[:6]
     return energy, forces, stress
-
-

@@ -108,8 +108,7 @@ class LabelReport:
             "atoms": self.atoms,
             "findings": [finding.to_dict() for finding in self.findings],
             "energy_offsets_ev_per_atom": {
-                group: {"offset": offset, "standard_error": error}
-                for group, (offset, error) in self.offsets.items()
+                group: {"offset": offset, "standard_error": error} for group, (offset, error) in self.offsets.items()
             },
         }
 
@@ -118,9 +117,7 @@ class LabelReport:
         if not self.findings:
             return head + "nothing suspect"
         width = max(len(finding.kind) for finding in self.findings)
-        rows = (
-            f"  {finding.severity:7}  {finding.kind:{width}}  {finding.message}" for finding in self.findings
-        )
+        rows = (f"  {finding.severity:7}  {finding.kind:{width}}  {finding.message}" for finding in self.findings)
         return "\n".join([head + f"{len(self.findings)} findings", *rows])
 
     def _repr_html_(self) -> str:
@@ -158,8 +155,7 @@ def check_labels(batch: StructureBatch) -> LabelReport:
         *_energy_offsets(part, consistency),
     ]
     findings += [
-        Finding(each.kind, each.severity, each.groups, usable[each.structures], each.message)
-        for each in local
+        Finding(each.kind, each.severity, each.groups, usable[each.structures], each.message) for each in local
     ]
     order: Sequence[Severity] = ("error", "warning", "note")
     offsets = {} if consistency is None else _offset_table(consistency)
@@ -227,8 +223,7 @@ def _zero_labels(batch: StructureBatch, surroundings: Surroundings) -> Iterator[
                 "zero_label",
                 "warning",
                 mask,
-                f"{{count}} with {label} of exactly zero, though nothing in the structure demands it: a "
-                "missing label?",
+                f"{{count}} with {label} of exactly zero, though nothing in the structure demands it: a missing label?",
             )
 
 
@@ -244,8 +239,7 @@ def _overlaps(batch: StructureBatch, surroundings: Surroundings) -> Iterator[Fin
             "overlap",
             "warning",
             mask,
-            f"{{count}} with atoms nearer than {_OVERLAP:g} of the sum of their covalent radii (nearest "
-            f"{least:.3f} Å)",
+            f"{{count}} with atoms nearer than {_OVERLAP:g} of the sum of their covalent radii (nearest {least:.3f} Å)",
         )
 
 
@@ -258,9 +252,7 @@ def _near_duplicates(batch: StructureBatch, surroundings: Surroundings) -> Itera
     both[copies] = True
     gap = np.abs(batch.energies_per_atom[copies] - batch.energies_per_atom[originals])
     gap = gap[np.isfinite(gap)]
-    apart = sum(
-        batch.groups[copy] != batch.groups[first] for copy, first in zip(copies, originals, strict=True)
-    )
+    apart = sum(batch.groups[copy] != batch.groups[first] for copy, first in zip(copies, originals, strict=True))
     tail = f"; their energies differ by up to {1e3 * gap.max():.2g} meV/atom" if len(gap) else ""
     across = f", {apart} of them in another group" if apart else ""
     yield _finding(
@@ -286,10 +278,7 @@ def _copies(
     size = np.sqrt((prints**2).mean(axis=0))
     elements = np.unique(batch.species)
     counts = np.stack(
-        [
-            np.bincount(batch.structure_of_atom[batch.species == kind], minlength=len(batch))
-            for kind in elements
-        ],
+        [np.bincount(batch.structure_of_atom[batch.species == kind], minlength=len(batch)) for kind in elements],
         axis=1,
     )
     # Other numbers of atoms set structures far apart, as a whole number is much larger than the tolerance.
@@ -314,8 +303,7 @@ def _stress_units(batch: StructureBatch, consistency: Consistency | None) -> Ite
                 "not_checked",
                 "note",
                 np.isfinite(batch.stresses).all(axis=1),
-                "units of stress not checked: too few energies or too many elements to foretell a pressure "
-                "({count})",
+                "units of stress not checked: too few energies or too many elements to foretell a pressure ({count})",
             )
         return
     labelled = -batch.stresses[consistency.structures, :3].mean(axis=1)
@@ -395,9 +383,7 @@ def _energy_offsets(batch: StructureBatch, consistency: Consistency | None) -> I
         )
     others = {name: values for name, values in table.items() if name not in consistency.carriers}
     unsure = [name for name, (_, error) in others.items() if SIGNIFICANCE * error > 0.02]
-    listed = ", ".join(
-        f"{name} {1e3 * offset:+.1f} ± {1e3 * error:.1f}" for name, (offset, error) in others.items()
-    )
+    listed = ", ".join(f"{name} {1e3 * offset:+.1f} ± {1e3 * error:.1f}" for name, (offset, error) in others.items())
     tail = f"; too unlike the rest to tell: {', '.join(unsure)}" if unsure else ""
     yield _finding(
         batch,
@@ -412,9 +398,7 @@ def _energy_offsets(batch: StructureBatch, consistency: Consistency | None) -> I
 def _offset_table(consistency: Consistency) -> dict[str, tuple[float, float]]:
     return {
         name: (float(offset), float(error))
-        for name, offset, error in zip(
-            consistency.groups, consistency.offsets, consistency.errors, strict=True
-        )
+        for name, offset, error in zip(consistency.groups, consistency.offsets, consistency.errors, strict=True)
     }
 
 

@@ -110,9 +110,7 @@ def assess_consistency(batch: StructureBatch) -> Consistency | None:
         return None
     energies = chosen.energies_per_atom
     carriers = _carriers(process, energies, compositions, candidates)
-    offsets = {
-        name: _offset(process, energies, compositions, candidates, carriers, name) for name in candidates
-    }
+    offsets = {name: _offset(process, energies, compositions, candidates, carriers, name) for name in candidates}
     known = np.flatnonzero(np.isfinite(chosen.stresses).all(axis=1) & chosen.periodic.all(axis=1))
     design = np.hstack([compositions, *(candidates[name] for name in carriers)])
     weights = _weights(process, energies, design)
@@ -242,9 +240,7 @@ def _self_covariance(
     """The mean of the kernel over all pairs of atoms of each structure."""
     return np.array(
         [
-            np.exp(
-                -_squared_distances(points[start:stop], points[start:stop]) / (2.0 * length_squared)
-            ).mean()
+            np.exp(-_squared_distances(points[start:stop], points[start:stop]) / (2.0 * length_squared)).mean()
             for start, stop in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
         ]
     )
@@ -316,14 +312,10 @@ def _offset(
     return float(coefficients[-1]), float(np.sqrt(process.amplitude * max(spread[-1, -1], 0.0)))
 
 
-def _weights(
-    process: _Process, energies: np.ndarray, design: np.ndarray
-) -> Float[np.ndarray, " representatives"]:
+def _weights(process: _Process, energies: np.ndarray, design: np.ndarray) -> Float[np.ndarray, " representatives"]:
     """The weights w of the representatives in the process: e − H c is the mean over the atoms of k · w."""
     coefficients, _, _ = _least_squares(process.factor, energies, design)
-    return np.linalg.solve(
-        process.corner, process.rows.T @ cho_solve(process.factor, energies - design @ coefficients)
-    )
+    return np.linalg.solve(process.corner, process.rows.T @ cho_solve(process.factor, energies - design @ coefficients))
 
 
 def _pressures(

@@ -97,9 +97,7 @@ def chunks(batch: StructureBatch) -> Iterator[StructureBatch]:
         yield batch.select(np.arange(start, stop))
 
 
-def _survey_chunk(
-    batch: StructureBatch, cutoff: float, elements: Int[np.ndarray, " kinds"]
-) -> tuple[np.ndarray, ...]:
+def _survey_chunk(batch: StructureBatch, cutoff: float, elements: Int[np.ndarray, " kinds"]) -> tuple[np.ndarray, ...]:
     pairs = neighbour_pairs(batch, cutoff)
     features = atomic_environments(batch, pairs, cutoff, elements)
     mean = structure_mean(batch, features)
@@ -119,9 +117,7 @@ def structure_mean(
     return np.add.reduceat(values, batch.offsets[:-1], axis=0) / batch.sizes[:, None]
 
 
-def _smallest(
-    batch: StructureBatch, pairs: NeighbourPairs, values: Float[np.ndarray, " pairs"]
-) -> np.ndarray:
+def _smallest(batch: StructureBatch, pairs: NeighbourPairs, values: Float[np.ndarray, " pairs"]) -> np.ndarray:
     """The smallest value over the pairs of each structure, infinite where there are none."""
     starts = pairs.starts[batch.offsets]
     smallest = np.full(len(batch), np.inf)
@@ -132,15 +128,10 @@ def _smallest(
     return smallest
 
 
-def _asymmetry(
-    batch: StructureBatch, pairs: NeighbourPairs, cutoff: float
-) -> Float[np.ndarray, " structures"]:
+def _asymmetry(batch: StructureBatch, pairs: NeighbourPairs, cutoff: float) -> Float[np.ndarray, " structures"]:
     weights = (1.0 - (pairs.distances / cutoff) ** 2) ** 2 / np.maximum(pairs.distances, 1e-6)
     sums = np.stack(
-        [
-            np.bincount(pairs.first, weights * pairs.vectors[:, axis], minlength=batch.atoms)
-            for axis in range(3)
-        ],
+        [np.bincount(pairs.first, weights * pairs.vectors[:, axis], minlength=batch.atoms) for axis in range(3)],
         axis=1,
     )
     return np.maximum.reduceat(np.linalg.norm(sums, axis=1), batch.offsets[:-1])

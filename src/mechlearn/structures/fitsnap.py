@@ -150,8 +150,7 @@ def _configurations(path: Path) -> Iterator[_Configuration]:
     data = dataset.get("Data") if isinstance(dataset, dict) else None
     if not isinstance(dataset, dict) or not isinstance(data, list) or not data:
         raise InputError(
-            f"reading {path}: found no Dataset → Data list with a configuration; give a file in FitSNAP's "
-            "JSON format"
+            f"reading {path}: found no Dataset → Data list with a configuration; give a file in FitSNAP's JSON format"
         )
     units = {style: _unit(path, dataset, style) for style in UNITS}
     for index, record in enumerate(data):
@@ -189,15 +188,12 @@ def _unit(path: Path, dataset: Mapping[str, Any], style: str) -> float:
     named = str(dataset.get(style, _DEFAULT_STYLE[style])).lower()
     if named not in UNITS[style]:
         raise InputError(
-            f"reading {path}: {style} is {named!r}; use one of {', '.join(UNITS[style])} and convert the "
-            "numbers"
+            f"reading {path}: {style} is {named!r}; use one of {', '.join(UNITS[style])} and convert the numbers"
         )
     return UNITS[style][named]
 
 
-def _configuration(
-    path: Path, name: str, record: Mapping[str, Any], units: Mapping[str, float]
-) -> _Configuration:
+def _configuration(path: Path, name: str, record: Mapping[str, Any], units: Mapping[str, float]) -> _Configuration:
     for field in ("Lattice", "AtomTypes", "Positions"):
         if field not in record:
             raise InputError(f"reading {path}: the field {field} is missing; add it or leave the file out")
@@ -210,8 +206,7 @@ def _configuration(
     cell = _numbers(path, "Lattice", record["Lattice"], 3) * units["LatticeStyle"]
     if abs(np.linalg.det(cell)) < 1e-6:
         raise InputError(
-            f"reading {path}: the cell in Lattice is singular (volume 0); give three independent lattice "
-            "vectors"
+            f"reading {path}: the cell in Lattice is singular (volume 0); give three independent lattice vectors"
         )
     stress = np.full(6, np.nan)
     if record.get("Stress") is not None:
@@ -235,9 +230,7 @@ def _configuration(
 
 def _species(path: Path, types: Any) -> list[int]:
     if not isinstance(types, list) or not types:
-        raise InputError(
-            f"reading {path}: AtomTypes is empty or not a list; give one chemical symbol an atom"
-        )
+        raise InputError(f"reading {path}: AtomTypes is empty or not a list; give one chemical symbol an atom")
     try:
         return [atomic_numbers[symbol] for symbol in types]
     except (KeyError, TypeError) as error:
@@ -265,8 +258,7 @@ def _numbers(path: Path, field: str, rows: Any, count: int) -> Float[np.ndarray,
     if array.shape != (count, 3):
         unit = "atoms" if field in ("Positions", "Forces") else "rows"
         raise InputError(
-            f"reading {path}: {field} has shape {array.shape} for {count} {unit}; give {count} rows of 3 "
-            "numbers"
+            f"reading {path}: {field} has shape {array.shape} for {count} {unit}; give {count} rows of 3 numbers"
         )
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])

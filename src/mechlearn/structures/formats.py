@@ -163,8 +163,7 @@ def _names(path: Path, images: Sequence[Atoms]) -> list[str]:
     """Each structure's own name, or the file's, numbered where it holds several."""
     many = len(images) > 1
     return [
-        str(image.info.get("name", f"{path.stem}-{index}" if many else path.stem))
-        for index, image in enumerate(images)
+        str(image.info.get("name", f"{path.stem}-{index}" if many else path.stem)) for index, image in enumerate(images)
     ]
 
 
@@ -203,9 +202,7 @@ def _lammps_options(path: Path, kind: str, elements: Sequence[str] | None) -> di
 
     unknown = [symbol for symbol in elements or () if symbol not in atomic_numbers]
     if unknown:
-        raise InputError(
-            f"reading {path}: {unknown[0]!r} is not a chemical symbol; name the elements of types 1, 2, …"
-        )
+        raise InputError(f"reading {path}: {unknown[0]!r} is not a chemical symbol; name the elements of types 1, 2, …")
     text = path.read_text(encoding="utf-8", errors="replace")
     if kind == "lammps-dump-text":
         columns = re.search(r"^ITEM: ATOMS(.*)$", text, re.MULTILINE)
@@ -214,9 +211,7 @@ def _lammps_options(path: Path, kind: str, elements: Sequence[str] | None) -> di
         types = columns is not None
     else:
         named = re.search(r"^\s*(Masses|Atom Type Labels)\b", text, re.MULTILINE) is not None
-        options = {
-            "Z_of_type": {i + 1: atomic_numbers[symbol] for i, symbol in enumerate(elements or ())} or None
-        }
+        options = {"Z_of_type": {i + 1: atomic_numbers[symbol] for i, symbol in enumerate(elements or ())} or None}
         types = True
     if types and not named and not elements:
         raise InputError(
@@ -265,19 +260,14 @@ def _check_images(path: Path, images: Sequence[Atoms]) -> None:
             raise InputError(f"{where} has no atoms; leave it out")
         vectors = image.cell.array[image.pbc]
         if image.pbc.any() and np.linalg.matrix_rank(vectors, tol=1e-6) < len(vectors):
-            raise InputError(
-                f"{where} has a singular cell {vectors.tolist()}; give independent lattice vectors"
-            )
+            raise InputError(f"{where} has a singular cell {vectors.tolist()}; give independent lattice vectors")
         if image.cell.rank == 3 and image.cell.volume < 1e-6:
-            raise InputError(
-                f"{where} has a singular cell (volume 0); give three independent lattice vectors"
-            )
+            raise InputError(f"{where} has a singular cell (volume 0); give three independent lattice vectors")
         results = getattr(image.calc, "results", None) or {}
         forces = results.get("forces")
         if forces is not None and np.shape(forces) != (len(image), 3):
             raise InputError(
-                f"{where} has {len(image)} atoms but forces of shape {np.shape(forces)}; give one force an "
-                "atom"
+                f"{where} has {len(image)} atoms but forces of shape {np.shape(forces)}; give one force an atom"
             )
         for field, rows in (("positions", image.positions), ("forces", forces)):
             if rows is not None and not np.isfinite(rows).all():
@@ -340,8 +330,7 @@ def write_structures(batch: StructureBatch, path: str | Path) -> Path:
         temporary.replace(path)
     except OSError as error:
         raise WorkError(
-            f"writing {path}: {error.strerror or error}; nothing was written: free space or choose another "
-            "folder"
+            f"writing {path}: {error.strerror or error}; nothing was written: free space or choose another folder"
         ) from error
     finally:
         _remove(temporary)
@@ -358,9 +347,7 @@ def _write_set(batch: StructureBatch, path: Path) -> Path:
 
 def _check_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            f"writing {folder}: it exists and is not an empty folder; choose another name or remove it"
-        )
+        raise InputError(f"writing {folder}: it exists and is not an empty folder; choose another name or remove it")
 
 
 def _unknown_ending(path: Path, count: int) -> str:

@@ -52,9 +52,7 @@ def _ghosts(positions, cell, periodic, cutoff):
                     if periodic[2] and (f2 < -reach[2] or f2 > 1.0 + reach[2]):
                         continue
                     for k in range(3):
-                        points[k, count] = (
-                            wrapped[j, k] + s0 * cell[0, k] + s1 * cell[1, k] + s2 * cell[2, k]
-                        )
+                        points[k, count] = wrapped[j, k] + s0 * cell[0, k] + s1 * cell[1, k] + s2 * cell[2, k]
                     owner[count] = j
                     count += 1
     return wrapped, points[:, :count].copy(), owner[:count].copy()

@@ -68,9 +68,7 @@ def neighbour_pairs(batch: StructureBatch, cutoff: float) -> NeighbourPairs:
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise InputError(f"searching neighbours: the cutoff is {cutoff} Å; give a positive number")
     check_cells(batch)
-    return NeighbourPairs(
-        *neighbour_lists(batch.positions, batch.cells, batch.offsets, batch.periodic, float(cutoff))
-    )
+    return NeighbourPairs(*neighbour_lists(batch.positions, batch.cells, batch.offsets, batch.periodic, float(cutoff)))
 
 
 def check_cells(batch: StructureBatch) -> None:

@@ -65,14 +65,10 @@ class Split:
             parts = [np.asarray(record[part], dtype=np.int64) for part in ("train", "validation", "test")]
             method, held_out, seed = str(record["method"]), tuple(record["held_out"]), str(record["seed"])
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"reading a split: {error} is missing or not right; write the split again"
-            ) from error
+            raise InputError(f"reading a split: {error} is missing or not right; write the split again") from error
         together = np.concatenate(parts)
         if len(np.unique(together)) != len(together):
-            raise InputError(
-                "reading a split: an index is in two of train, validation and test; write it again"
-            )
+            raise InputError("reading a split: an index is in two of train, validation and test; write it again")
         return cls(parts[0], parts[1], parts[2], method=method, held_out=held_out, seed=seed)
 
     def to_json(self) -> str:
@@ -86,13 +82,10 @@ class Split:
             record = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"reading a split: not complete JSON ({error.msg} at line {error.lineno}); write the split "
-                "again"
+                f"reading a split: not complete JSON ({error.msg} at line {error.lineno}); write the split again"
             ) from error
         if not isinstance(record, dict):
-            raise InputError(
-                f"reading a split: found a {type(record).__name__}, not an object; write the split again"
-            )
+            raise InputError(f"reading a split: found a {type(record).__name__}, not an object; write the split again")
         return cls.from_dict(record)
 
 
@@ -252,9 +245,7 @@ def _shares(count: int, fractions: tuple[float, float, float]) -> list[int]:
         if fractions[index] > 0 and sizes[index] == 0:
             sizes[index] += 1
             sizes[np.argmax(sizes)] -= 1
-    if (sizes < 0).any() or any(
-        share > 0 and size == 0 for share, size in zip(fractions, sizes, strict=True)
-    ):
+    if (sizes < 0).any() or any(share > 0 and size == 0 for share, size in zip(fractions, sizes, strict=True)):
         raise InputError(
             f"splitting: {count} structures are too few for the fractions {fractions}; give more, or set a "
             "fraction to 0"

@@ -74,9 +74,7 @@ class StructureSet:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WorkError(
-                f"creating the set {path}: {error.strerror}; choose a folder you can write to"
-            ) from error
+            raise WorkError(f"creating the set {path}: {error.strerror}; choose a folder you can write to") from error
         structures = cls(path)
         if structures.parts and not exist_ok:
             raise InputError(f"creating the set {path}: it exists already; choose another name or remove it")
@@ -97,9 +95,7 @@ class StructureSet:
             raise InputError(f"opening the set {path}: no such folder; check the path")
         structures = cls(path)
         if not structures.parts:
-            raise InputError(
-                f"opening the set {path}: it holds no part-*.parquet; give the folder of a structure set"
-            )
+            raise InputError(f"opening the set {path}: it holds no part-*.parquet; give the folder of a structure set")
         return structures
 
     # ------------------------------------------------------------------ asking
@@ -137,8 +133,7 @@ class StructureSet:
         """
         if structures_per_batch < 1:
             raise InputError(
-                f"reading the set {self.path}: batches of {structures_per_batch} structures; give a number "
-                "above 0"
+                f"reading the set {self.path}: batches of {structures_per_batch} structures; give a number above 0"
             )
         held: list[StructureBatch] = []
         for part in self.parts:
@@ -154,9 +149,7 @@ class StructureSet:
 
     def load(self) -> StructureBatch:
         """The whole set in memory."""
-        return StructureBatch.concatenate(
-            batch for part in self.parts for batch in _stream(part, _ROWS_PER_ROW_GROUP)
-        )
+        return StructureBatch.concatenate(batch for part in self.parts for batch in _stream(part, _ROWS_PER_ROW_GROUP))
 
     # ------------------------------------------------------------------ writing
 
@@ -184,9 +177,7 @@ class StructureSet:
             Where the disk is full or refuses; the parts written before stay.
         """
         if len(batch) == 0:
-            raise InputError(
-                f"appending to the set {self.path}: the batch is empty; give at least one structure"
-            )
+            raise InputError(f"appending to the set {self.path}: the batch is empty; give at least one structure")
         if part is not None and self.has_part(part):
             return self._part_path(part)
         temporary = self.path / f".part-{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.partial"
@@ -232,8 +223,7 @@ class StructureSet:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(group) or '–'}</td><td>{count:,}</td><td>{atoms:,}</td>"
-            f"<td>{energies}</td></tr>"
+            f"<tr><td>{html.escape(group) or '–'}</td><td>{count:,}</td><td>{atoms:,}</td><td>{energies}</td></tr>"
             for group, count, atoms, energies in self._groups()
         )
         return (
@@ -283,9 +273,7 @@ def _open(part: Path) -> pq.ParquetFile:
         or not {"structures", "atoms"} <= facts.keys()
         or not file.schema_arrow.equals(SCHEMA, check_metadata=False)
     ):
-        raise InputError(
-            f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it"
-        )
+        raise InputError(f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it")
     if facts.get("format") != FORMAT_VERSION:
         raise InputError(
             f"reading {part}: written in format {facts.get('format')}, this version reads {FORMAT_VERSION}; "
@@ -331,11 +319,7 @@ def _read(part: Path, columns: list[str]) -> pa.Table:
 
 
 def _part_error(part: Path, error: Exception) -> InputError:
-    found = (
-        "it is empty"
-        if part.exists() and part.stat().st_size == 0
-        else str(error).splitlines()[0].rstrip(".")
-    )
+    found = "it is empty" if part.exists() and part.stat().st_size == 0 else str(error).splitlines()[0].rstrip(".")
     return InputError(
         f"reading {part}: truncated, altered or not Parquet ({found}); remove the part and write it again"
     )

@@ -38,9 +38,7 @@ def check_xyz(path: Path) -> None:
                 if head.strip():
                     line = _check_frame(path, handle, head, line)
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"reading {path}: not a text file ({error.reason}); give an extended XYZ file"
-        ) from error
+        raise InputError(f"reading {path}: not a text file ({error.reason}); give an extended XYZ file") from error
     if line == 0:
         raise InputError(f"reading {path}: the file is empty; give an extended XYZ file with a frame")
 
@@ -49,8 +47,7 @@ def _check_frame(path: Path, handle: TextIO, head: str, line: int) -> int:
     """Check one frame whose first line is ``head``; returns the number of its last line."""
     if not head.strip().isdigit():
         raise InputError(
-            f"reading {path}: line {line} is {head.strip()[:40]!r} where a number of atoms is due; correct "
-            "the file"
+            f"reading {path}: line {line} is {head.strip()[:40]!r} where a number of atoms is due; correct the file"
         )
     count = int(head)
     comment = handle.readline()

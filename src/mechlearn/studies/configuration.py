@@ -136,9 +136,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
             phrases += differences(before, after, f"{prefix}{key}.")
         elif before != after:
             there = "absent" if before is None else repr(before)
-            phrases.append(
-                f"{prefix}{key} is {there} there and {'absent' if after is None else repr(after)} here"
-            )
+            phrases.append(f"{prefix}{key} is {there} there and {'absent' if after is None else repr(after)} here")
     return phrases
 
 
@@ -146,9 +144,7 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
-        merged[key] = (
-            _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-        )
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 
@@ -159,7 +155,5 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
             continue
         annotation = model.model_fields[part].annotation
         candidates = [annotation, *get_args(annotation)]
-        model = next(
-            (one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), model
-        )
+        model = next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), model)
     return list(model.model_fields)

@@ -98,13 +98,9 @@ class FitSettings:
             raise InputError(f"fitting: the share held out is {self.test}; give a number from 0 to below 1")
         for name in ("energy_weight", "force_weight", "stress_weight", "ridge"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(
-                    f"fitting: {name} is {getattr(self, name)}; give a number that is not negative"
-                )
+                raise InputError(f"fitting: {name} is {getattr(self, name)}; give a number that is not negative")
         if self.is_network and (self.stress_weight or self.ridge):
-            raise InputError(
-                f"fitting {self.model}: a network takes no stresses and no ridge; leave them at 0"
-            )
+            raise InputError(f"fitting {self.model}: a network takes no stresses and no ridge; leave them at 0")
 
     @property
     def is_network(self) -> bool:
@@ -240,9 +236,7 @@ def export(potential: Potential, folder: Path, name: str, *, provenance: str = "
     elif isinstance(potential, NetworkPotential):
         files = write_mliap(potential, folder, name, provenance=provenance)
     else:
-        raise InputError(
-            f"exporting a {type(potential).__name__}: only SNAP and network potentials have LAMMPS files"
-        )
+        raise InputError(f"exporting a {type(potential).__name__}: only SNAP and network potentials have LAMMPS files")
     return [Path(path) for path in asdict(files).values()]
 
 
@@ -295,9 +289,7 @@ def _network(
     factors = {group: settings.group_weights.get(group, 1.0) for group in {*train.groups, *validation.groups}}
     if unknown := sorted(set(settings.group_weights) - set(factors)):
         hint = suggestion(unknown[0], sorted(factors))
-        raise InputError(
-            f"fitting: a weight is given for the group {unknown[0]!r}, which does not occur; {hint}"
-        )
+        raise InputError(f"fitting: a weight is given for the group {unknown[0]!r}, which does not occur; {hint}")
     potential, history = fit_network(
         train,
         validation,

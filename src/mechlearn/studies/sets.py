@@ -107,9 +107,7 @@ def claimed(out: Path, recipe: Mapping[str, Any], doing: str) -> Iterator[None]:
     if record.exists():
         if unlike := differences(read_json(record), ours):
             shown = "; ".join(unlike[:3])
-            raise InputError(
-                f"{doing}: {out} was made otherwise ({shown}); give another --out, or the same options"
-            )
+            raise InputError(f"{doing}: {out} was made otherwise ({shown}); give another --out, or the same options")
     elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise InputError(f"{doing}: {out} holds other files; give a new or empty folder with --out")
     write_json(record, ours)
@@ -133,9 +131,7 @@ class _Expert:
 
     def __call__(self, indices: Sequence[int]) -> StructureBatch:
         potential = None if self.potential is None else labeller(self.potential, (self.element,))
-        return expert_structures(
-            self.element, self.count, potential=potential, seed=self.seed, indices=indices
-        )
+        return expert_structures(self.element, self.count, potential=potential, seed=self.seed, indices=indices)
 
 
 def expert_set(
@@ -168,9 +164,7 @@ def expert_set(
     """
     recipe = {"kind": "expert", "element": element, "potential": potential, "seed": seed}
     maker = _Expert(element, count, potential, seed)
-    return make_set(
-        maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set"
-    )
+    return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set")
 
 
 @dataclass(frozen=True)
@@ -213,6 +207,4 @@ def label_set(
     maker = _Labelled(source, potential, campaign=secrets.token_hex(8))
     count = len(_opened(source, potential, maker.campaign)[0])
     recipe = {"kind": "labelled", "source": str(source.resolve()), "potential": potential}
-    return make_set(
-        maker, count, out, recipe, workers=workers, scheduler=scheduler, doing=f"labelling {source}"
-    )
+    return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing=f"labelling {source}")

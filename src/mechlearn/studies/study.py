@@ -107,9 +107,7 @@ class Study(Generic[Config]):
             config = override(config, changes, source=str(file))
         for key, value in (options or {}).items():
             if key not in self.config_type.model_fields:
-                raise InputError(
-                    f"study {self.name}: it has no option --{key}; see its settings with --dry-run"
-                )
+                raise InputError(f"study {self.name}: it has no option --{key}; see its settings with --dry-run")
             config = override(config, {key: value}, source=f"the option --{key}")
         return config
 
@@ -150,9 +148,7 @@ def run_study(
     claim_folder(study, config, out)
     context = StudyContext(out, config.seed, workers, scheduler, config.fingerprint())
     with run_log(out / "run.log"):
-        logger.info(
-            "mechlearn %s, study %s, seed %d, %d workers", __version__, study.name, config.seed, workers
-        )
+        logger.info("mechlearn %s, study %s, seed %d, %d workers", __version__, study.name, config.seed, workers)
         try:
             results: dict[str, Any] = plain(study.run(config, context))
         except BaseException as error:

@@ -77,9 +77,7 @@ def results_of(config: TransferabilityConfig, findings: Findings) -> dict[str, A
         "units": {"energy": "eV/atom", "force": "eV/Å", "stress": "GPa", "timestep": "fs", "deviation": "eV/atom"},
         "labeller": config.labeller,
         "datasets": {name: profiles[name].to_dict() for name in SETS},
-        "models": [
-            row for each in findings.measured for row in (_model_row(each, trained_on) for trained_on in SETS)
-        ],
+        "models": [row for each in findings.measured for row in (_model_row(each, trained_on) for trained_on in SETS)],
         "transfer": [each.transfer.to_dict() for each in findings.measured],
         "diversity": diversity,
         "group_holdout": _holdout_row(findings),

@@ -37,7 +37,6 @@ from mechlearn.potentials import (
     solve_snap,
     write_lammps,
 )
-
 from mechlearn.structures import Split, StructureBatch, StructureSet, split_random
 from mechlearn.studies.context import StudyContext
 from mechlearn.studies.transferability_config import SETS, ModelPlan, TransferabilityConfig
@@ -235,8 +234,7 @@ def _left_out_errors(
     weights = FitWeights(config.energy_weight, config.force_weight)
     tests = [batch.select(fold == name) for name in range(int(fold.max()) + 1)]
     rows = [
-        snap_rows(test, descriptor, quadratic=True, weights=weights)
-        for test in context.track(tests, "group hold-out")
+        snap_rows(test, descriptor, quadratic=True, weights=weights) for test in context.track(tests, "group hold-out")
     ]
     none = SnapRows.none(rows[0].factor.shape[1] - 1)
     before = list(accumulate(rows, SnapRows.merged, initial=none))[:-1]
@@ -262,9 +260,7 @@ def measure_conservation(config: TransferabilityConfig, context: StudyContext) -
                 partial(conserve_one, config, str(context.models), context.seed),
                 waiting,
                 pool,
-                on_result=lambda index, result: found.update(
-                    {index: context.stage(names[index], lambda: result)}
-                ),
+                on_result=lambda index, result: found.update({index: context.stage(names[index], lambda: result)}),
                 label="energy conservation",
             )
     results = [
@@ -291,9 +287,7 @@ def conserve_one(config: TransferabilityConfig, models: str, seed: int, index: i
     return {"model": task.plan.name, "trained_on": task.trained_on, **stored}
 
 
-def measure_given(
-    config: TransferabilityConfig, context: StudyContext, given: StructureBatch
-) -> dict[str, Any]:
+def measure_given(config: TransferabilityConfig, context: StudyContext, given: StructureBatch) -> dict[str, Any]:
     """A linear model on the expert's own labels: its scorecard on held-out structures."""
     return context.stage("given-labels", lambda: _score_given(config, context, given))
 
@@ -304,9 +298,7 @@ def _score_given(config: TransferabilityConfig, context: StudyContext, given: St
     split = split_random(len(given), rng=context.rng(61))
     descriptor = Bispectrum((config.element,), cutoff=config.cutoff, twojmax=6)
     weights = FitWeights(config.energy_weight, config.force_weight)
-    fit = fit_snap(
-        given.select(split.train), descriptor, weights=weights, reference=Zbl((config.element,), 4.0, 4.8)
-    )
+    fit = fit_snap(given.select(split.train), descriptor, weights=weights, reference=Zbl((config.element,), 4.0, 4.8))
     save_potential(fit.potential, context.models / "linear-30-on-given-labels")
     write_lammps(fit.potential, context.models / "linear-30-on-given-labels" / "lammps", config.element)
     test = given.select(split.test)

@@ -104,8 +104,8 @@ def summary(config: TransferabilityConfig, findings: Findings) -> list[str]:
     unstable = [row for row in findings.conservation if not row["stable"]]
     orders = [row["order"] for row in findings.conservation if row["order"] is not None]
     dynamics = (
-        f"In constant-energy dynamics the error falls with the timestep to the power {min(orders):.2f}–{max(orders):.2f} "
-        "(2 is right). "
+        f"In constant-energy dynamics the error grows with the timestep to the power "
+        f"{min(orders):.2f}–{max(orders):.2f} (2 is right). "
         if orders
         else ""
     ) + (
@@ -117,8 +117,8 @@ def summary(config: TransferabilityConfig, findings: Findings) -> list[str]:
     )
     trust = (
         f"How far to trust it: every number is measured on structures held out of training, with 95% intervals from "
-        f"drawing whole structures again; both sets were labelled by {config.labeller}, so the labels are consistent but "
-        "are those of that potential and not of nature. A random hold-out says nothing about structures unlike all of "
+        f"drawing whole structures again; both sets were labelled by {config.labeller}, so the labels are consistent "
+        "but are those of that potential and not of nature. A random hold-out says nothing about structures unlike all of "
         f"the training set: {findings.holdout.sentence()}"
     )
     return [first, f"{findings.comparison.sentences()[0]} {dynamics}", trust]
@@ -129,9 +129,7 @@ def _span(values: Sequence[float]) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def build_report(
-    config: TransferabilityConfig, findings: Findings, command: str, started: datetime
-) -> Report:
+def build_report(config: TransferabilityConfig, findings: Findings, command: str, started: datetime) -> Report:
     """The page."""
     shown = findings.shown(config)
     diversity = findings.comparison.second_over_first
@@ -141,7 +139,9 @@ def build_report(
         summary=summary(config, findings),
         highlights=[
             Highlight(
-                f"{significant(asymmetry(best)[0], 2)}×", "expert → entropy", f"over entropy → entropy; {best.plan.name}"
+                f"{significant(asymmetry(best)[0], 2)}×",
+                "expert → entropy",
+                f"over entropy → entropy; {best.plan.name}",
             ),
             Highlight(
                 f"{significant(asymmetry(best)[1], 2)}×", "entropy → expert", f"over expert → expert; {best.plan.name}"
@@ -186,8 +186,8 @@ def _data_section(findings: Findings) -> Section:
             Table(*comparison.table(), caption="The two sets beside each other."),
             Picture(
                 energy_distributions(findings.energies),
-                "Energies of the structures of each set (paper: Figure 2, left). The expert set gathers near the ground "
-                "state; the entropy set spreads above it.",
+                "Energies of the structures of each set (paper: Figure 2, left). The expert set gathers near the "
+                "ground state; the entropy set spreads above it.",
                 "Distributions of energy per atom of both sets",
             ),
             Picture(
@@ -227,7 +227,8 @@ def _accuracy_section(findings: Findings) -> Section:
     points = [
         ModelPoint(
             each.plan.name,
-            each.plan.family[0] + ("-type network" if each.plan.is_network else each.plan.family[1:])
+            each.plan.family[0]
+            + ("-type network" if each.plan.is_network else each.plan.family[1:])
             + ("" if each.plan.forces else ", energies alone"),
             f"{name} set",
             each.parameters,
@@ -262,10 +263,13 @@ def _transfer_section(findings: Findings, shown: Sequence[Measured]) -> Section:
             ),
             Picture(
                 error_distributions(matrices),
-                "Distribution of the root squared error of each structure's energy for the four pairs (paper: Figure 4).",
+                "Distribution of the root squared error of each structure's energy for the four pairs "
+                "(paper: Figure 4).",
                 "Four panels of error distributions",
             ),
-            Table(*transfer_table(findings.measured), caption="All models: energy and force RMSE on held-out structures."),
+            Table(
+                *transfer_table(findings.measured), caption="All models: energy and force RMSE on held-out structures."
+            ),
         ],
     )
 
@@ -329,8 +333,8 @@ def _conservation_section(findings: Findings) -> Section:
         blocks.append(
             Picture(
                 energy_conservation(series),
-                "Mean deviation of the total energy in constant-energy dynamics of 16 atoms at 3000 K (paper: Figure 5). "
-                "The dashed line is second order, what the integrator promises for smooth forces.",
+                "Mean deviation of the total energy in constant-energy dynamics of 16 atoms at 3000 K (paper: Figure "
+                "5). The dashed line is second order, what the integrator promises for smooth forces.",
                 "Energy deviation against timestep on logarithmic axes",
             )
         )
@@ -361,7 +365,7 @@ def _given_section(findings: Findings) -> list[Section]:
         [finding.kind, ", ".join(finding.groups[:6]) or "–", finding.message] for finding in findings.labels.findings
     ]
     blocks: list[Any] = [
-        Text("The given set comes with labels of its own. They were used as they are; this is what looks suspect in them."),
+        Text("The given set comes with labels of its own. They were used as they are; this is what looks suspect."),
         Table(header, rows, caption="Suspect labels; nothing was dropped or changed."),
         findings.given,
     ]
