@@ -253,12 +253,16 @@ class GroupHoldout:
 
     def sentence(self) -> str:
         """What it says in plain words."""
-        flattered = self.ratio.value > 1.5
-        verdict = "alone flatters it" if flattered else "is a fair measure here"
+        if self.ratio.low > 1:
+            verdict = "a random hold-out alone flatters it"
+        elif self.ratio.high < 1.5:
+            verdict = "a random hold-out is a fair measure here"
+        else:
+            verdict = "too few groups to tell whether a random hold-out flatters it"
         return (
             f"On groups of which it saw nothing in training, {self.title} {_times_worse(self.ratio)} on "
             f"structures held out at random (RMSE {significant(self.groups.value)} against "
-            f"{significant(self.random.value)} {self.random.unit}): a random hold-out {verdict}."
+            f"{significant(self.random.value)} {self.random.unit}): {verdict}."
         )
 
     def __str__(self) -> str:

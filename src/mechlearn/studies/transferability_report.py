@@ -118,10 +118,19 @@ def summary(config: TransferabilityConfig, findings: Findings) -> list[str]:
     trust = (
         f"How far to trust it: every number is measured on structures held out of training, with 95% intervals from "
         f"drawing whole structures again; both sets were labelled by {config.labeller}, so the labels are consistent "
-        "but are those of that potential and not of nature. A random hold-out says nothing about structures unlike all of "
-        f"the training set: {findings.holdout.sentence()}"
+        "but are those of that potential and not of nature. A random hold-out says nothing about structures unlike "
+        f"all of the training set. {findings.holdout.sentence()}"
     )
-    return [first, f"{findings.comparison.sentences()[0]} {dynamics}", trust]
+    return [first, f"{_breadth(findings)} {dynamics}", trust]
+
+
+def _breadth(findings: Findings) -> str:
+    diversity = findings.comparison.second_over_first
+    return (
+        f"The environments of the entropy set are spread more widely than the expert's in {diversity.broader} of the "
+        f"{diversity.directions} directions of descriptor space, at least five times as widely in "
+        f"{diversity.broader_5x}; in the narrowest they have {significant(diversity.narrowest, 2)} of its width."
+    )
 
 
 def _span(values: Sequence[float]) -> str:
@@ -267,25 +276,25 @@ def _transfer_section(findings: Findings, shown: Sequence[Measured]) -> Section:
                 "(paper: Figure 4).",
                 "Four panels of error distributions",
             ),
-            Table(
-                *transfer_table(findings.measured), caption="All models: energy and force RMSE on held-out structures."
-            ),
+            Table(*transfer_table(findings.measured, "energy"), caption="All models: energy RMSE, meV/atom."),
+            Table(*transfer_table(findings.measured, "force"), caption="All models: force RMSE, eV/Å."),
         ],
     )
 
 
-def transfer_table(measured: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
-    """Every model: N_DoF, and RMSE of energies (meV/atom) and forces (eV/Å) of the four pairs."""
+def transfer_table(measured: Sequence[Measured], quantity: str) -> tuple[list[str], list[list[str]]]:
+    """Every model: N_DoF, and the RMSE of the four pairs (energies in meV/atom, forces in eV/Å)."""
     pairs = [(trained, tested) for tested in SETS for trained in SETS]
-    header = ["model", "N_DoF"]
-    header += [f"E {trained} → {tested} (meV/atom)" for trained, tested in pairs]
-    header += [f"F {trained} → {tested} (eV/Å)" for trained, tested in pairs]
-    rows = []
-    for each in measured:
-        row = [each.plan.name, f"{each.parameters:,}"]
-        row += [significant(1e3 * each.scorecards[pair]["energy RMSE"].value) for pair in pairs]
-        row += [significant(each.scorecards[pair]["force RMSE"].value) for pair in pairs]
-        rows.append(row)
+    header = ["model", "N_DoF", *(f"{trained} → {tested}" for trained, tested in pairs)]
+    scale = 1e3 if quantity == "energy" else 1.0
+    rows = [
+        [
+            each.plan.name,
+            f"{each.parameters:,}",
+            *(significant(scale * each.scorecards[pair][f"{quantity} RMSE"].value) for pair in pairs),
+        ]
+        for each in measured
+    ]
     return header, rows
 
 
