@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 from mechlearn.errors import InputError, WorkError
-from mechlearn.learning import load_arrays, save_arrays, write_atomically
+from mechlearn.learning import load_arrays, save_arrays
+from mechlearn.records import write_atomically
 
 
 @given(

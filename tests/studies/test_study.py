@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from mechlearn.errors import InputError
+from mechlearn.records import differences, plain, read_json, write_json
 from mechlearn.studies import StudyConfig, StudyContext
-from mechlearn.studies.configuration import differences, override
-from mechlearn.studies.results import plain, read_json, write_json
+from mechlearn.studies.configuration import override
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -40,7 +40,7 @@ def show(text: str) -> None:
 
 def show_json(value: Mapping[str, Any]) -> None:
     """Print the command's answer as one JSON object, what is not finite as null."""
-    from mechlearn.studies.results import plain
+    from mechlearn.records import plain
 
     print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 

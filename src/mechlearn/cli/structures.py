@@ -110,7 +110,7 @@ def generate(
     elif len(elements) > 1:
         raise InputError("making the expert set: it is of one element; give --element once")
     else:
-        from mechlearn.studies.sets import expert_set
+        from mechlearn.sampling.sets import expert_set
 
         expert_set(elements[0], count, out, potential=dynamics, **run)  # type: ignore[arg-type]
     say(f"{count:,} structures in {out}")
@@ -131,7 +131,7 @@ def label(
     scheduler: SchedulerOption = None,
 ) -> None:
     """Give every structure the energy, forces and stress of a potential, in place of those it has."""
-    from mechlearn.studies.sets import label_set
+    from mechlearn.sampling.sets import label_set
 
     labelled = label_set(path, potential, out, workers=available_workers(workers), scheduler=scheduler)
     say(f"{len(labelled):,} structures labelled by {potential} in {out}")

@@ -4,7 +4,7 @@
 ``mechlearn.learning.modules``, which load torch; nothing here does.
 """
 
-from mechlearn.learning.arrays import load_arrays, save_arrays, write_atomically
+from mechlearn.learning.arrays import load_arrays, save_arrays
 from mechlearn.learning.perceptron import Perceptron, parameter_count
 from mechlearn.learning.settings import Epoch, History, TrainingSettings
 
@@ -16,5 +16,4 @@ __all__ = [
     "load_arrays",
     "parameter_count",
     "save_arrays",
-    "write_atomically",
 ]

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mechlearn.errors import InputError, WorkError
+from mechlearn.errors import InputError
+from mechlearn.records import write_atomically
 
 #: The one key of the safetensors header's metadata. One, because the order of several is not fixed, and a
 #: study that was interrupted has to end in the same bytes.
 _METADATA_KEY = "mechlearn"
-
-
-def write_atomically(path: str | Path, content: bytes) -> Path:
-    """Write a file so that a kill at any moment leaves the old one or the new one, whole.
-
-    The bytes go to a temporary file beside ``path``, are flushed to the disk, and the file is renamed.
-
-    Raises
-    ------
-    WorkError
-        The disk is full or the folder cannot be written to; nothing is left behind.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> write_atomically(folder / "a.txt", b"whole").read_bytes()
-    b'whole'
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise WorkError(f"writing {path}: {error.strerror or error}; free space or give another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return path
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> Path:
@@ -110,14 +73,3 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     if _METADATA_KEY not in header:
         raise InputError(f"reading arrays: {path} was not written by mechlearn; give a file that it saved")
     return arrays, json.loads(header[_METADATA_KEY])
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last: the folder's own entry is flushed, where the system lets one."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

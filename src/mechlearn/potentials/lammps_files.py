@@ -19,9 +19,9 @@ from mechlearn import __version__
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.interactions.zbl import Zbl
-from mechlearn.learning.arrays import write_atomically
 from mechlearn.potentials.lammps_input import PairCommands, read_pair_commands, read_words
 from mechlearn.potentials.snap import SnapPotential
+from mechlearn.records import write_atomically
 
 #: LAMMPS's defaults of the keywords in a ``.snapparam`` file that are not required.
 _DEFAULTS = {

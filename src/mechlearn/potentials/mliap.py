@@ -19,10 +19,11 @@ from pathlib import Path
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.interactions.zbl import Zbl
-from mechlearn.learning.arrays import save_arrays, write_atomically
+from mechlearn.learning.arrays import save_arrays
 from mechlearn.potentials import mliap_model
 from mechlearn.potentials.lammps_files import comment_header, zbl_coefficients, zbl_style
 from mechlearn.potentials.network import NetworkPotential
+from mechlearn.records import write_atomically
 
 
 @dataclass(frozen=True)

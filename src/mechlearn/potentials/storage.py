@@ -14,7 +14,8 @@ import numpy as np
 
 from mechlearn.errors import InputError
 from mechlearn.interactions.potential import Potential
-from mechlearn.learning import Perceptron, load_arrays, save_arrays, write_atomically
+from mechlearn.learning import Perceptron, load_arrays, save_arrays
+from mechlearn.records import write_atomically
 
 FORMAT_VERSION: Final = 1
 _MODEL, _WEIGHTS = "model.json", "weights.safetensors"

@@ -5,8 +5,9 @@ from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
 from mechlearn.sampling.expert import EXPERT_GROUPS, ExpertGroup, expert_structures
 from mechlearn.sampling.expert_crystal import Crystal
 from mechlearn.sampling.expert_dynamics import LangevinSettings
-from mechlearn.sampling.generator import GenerationSettings, generate, generate_structures, random_cell
+from mechlearn.sampling.generator import GenerationSettings, generate_structures, random_cell
 from mechlearn.sampling.relaxation import AnnealingSchedule, FireSettings, anneal, minimise
+from mechlearn.sampling.sets import Maker, expert_set, generate, label_set, make_set
 
 __all__ = [
     "EXPERT_GROUPS",
@@ -17,14 +18,18 @@ __all__ = [
     "FireSettings",
     "GenerationSettings",
     "LangevinSettings",
+    "Maker",
     "RepulsiveCore",
     "SetComparison",
     "SetProfile",
     "anneal",
     "compare_sets",
+    "expert_set",
     "expert_structures",
     "generate",
     "generate_structures",
+    "label_set",
+    "make_set",
     "minimise",
     "random_cell",
 ]

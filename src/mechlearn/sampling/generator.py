@@ -6,11 +6,9 @@ Montes de Oca Zapiain et al. (2022).  Structure ``i`` of seed ``s`` is always th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers, reference_states
@@ -22,7 +20,7 @@ from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
 from mechlearn.sampling.relaxation import AnnealingSchedule, FireSettings, anneal, minimise
 from mechlearn.structures import StructureBatch
 
-#: Structures of one part on disk; also what is relaxed together.
+#: Structures of one part on disk: what a worker makes at a time, and the most that an interruption can lose.
 STRUCTURES_PER_PART = 64
 
 MAXIMISED, MINIMISED = "entropy-maximised", "entropy-minimised"
@@ -224,96 +222,3 @@ def random_cell(volume: float, stream: np.random.Generator, flattest: float = 0.
         heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
         if heights.min() >= flattest * side:
             return cell
-
-
-def generate(
-    settings: GenerationSettings,
-    count: int,
-    out: Path | str,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    scheduler: str | None = None,
-) -> Path:
-    """Make a set of ``count`` structures on disk, going on where an earlier run stopped.
-
-    Parameters
-    ----------
-    settings : GenerationSettings
-        How they are made.
-    count : int
-        How many structures, half maximised and half minimised.
-    out : path
-        The folder of the set.
-    seed : int
-        Same seed, same set, for any number of workers.
-    workers : int
-        Local processes.
-    scheduler : str, optional
-        Address of a dask scheduler, instead of local processes.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder; ``StructureSet.open`` reads it.
-
-    Raises
-    ------
-    InputError
-        If ``count`` is below one, or the folder holds a set made with other settings.
-    """
-    from mechlearn.engines import executor, run_campaign
-    from mechlearn.structures import StructureSet
-
-    out = Path(out)
-    if count < 1:
-        raise InputError(f"generating structures: the count is {count}; give at least 1")
-    target = StructureSet.create(out)
-    _claim(out, settings, count, seed)
-    parts = -(-count // STRUCTURES_PER_PART)
-    todo = [part for part in range(parts) if not target.has_part(part)]
-    if todo:
-        reference_scale(settings)
-        with executor(workers, scheduler) as pool:
-            run_campaign(
-                _PartTask(settings, count, seed, str(out)),
-                range(parts),
-                pool,
-                done=target.has_part,
-                label="generating structures",
-            )
-    return out
-
-
-@dataclass(frozen=True)
-class _PartTask:
-    """Make one part of a set; asked twice, it writes the same bytes."""
-
-    settings: GenerationSettings
-    count: int
-    seed: int
-    out: str
-
-    def __call__(self, part: int) -> int:
-        from mechlearn.structures import StructureSet
-
-        first = part * STRUCTURES_PER_PART
-        indices = range(first, min(first + STRUCTURES_PER_PART, self.count))
-        StructureSet.create(self.out).append(generate_structures(self.settings, indices, self.seed), part=part)
-        return part
-
-
-def _claim(out: Path, settings: GenerationSettings, count: int, seed: int) -> None:
-    """Write down how the set is made, or check that it is made the same way as before."""
-    recipe = json.loads(json.dumps({"settings": asdict(settings), "seed": seed}))
-    record = out / "generation.json"
-    if record.exists():
-        earlier = json.loads(record.read_text())
-        if {key: earlier.get(key) for key in recipe} != recipe:
-            raise InputError(
-                f"generating structures: {out} holds a set made with other settings or another seed "
-                f"({record.name}); give another folder, or the same settings to go on"
-            )
-        count = max(count, int(earlier.get("count", 0)))
-    scale = [float(value) for value in reference_scale(settings)]
-    record.write_text(json.dumps({**recipe, "count": count, "descriptor_scale": scale}, indent=2) + "\n")

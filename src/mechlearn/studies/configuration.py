@@ -121,25 +121,6 @@ def override(base: Config, changes: Mapping[str, Any], *, source: str) -> Config
         raise InputError(f"reading {source}: key {key!r}: {reason}{found}") from None
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two tables of settings, one phrase a key.
-
-    Examples
-    --------
-    >>> differences({"seed": 1, "set": {"count": 5}}, {"seed": 1, "set": {"count": 6}})
-    ['set.count is 5 there and 6 here']
-    """
-    phrases = []
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            phrases += differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            there = "absent" if before is None else repr(before)
-            phrases.append(f"{prefix}{key} is {there} there and {'absent' if after is None else repr(after)} here")
-    return phrases
-
-
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mechlearn.studies.results import plain, read_json, write_json
+from mechlearn.records import plain, read_json, write_json
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

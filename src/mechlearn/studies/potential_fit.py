@@ -14,7 +14,7 @@ from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.evaluation import Scorecard, regression_scorecard
 from mechlearn.interactions import Evaluation, Potential, Zbl
-from mechlearn.learning import Epoch, TrainingSettings, write_atomically
+from mechlearn.learning import Epoch, TrainingSettings
 from mechlearn.potentials import (
     FitWeights,
     LammpsFiles,
@@ -27,10 +27,10 @@ from mechlearn.potentials import (
     write_lammps,
     write_mliap,
 )
+from mechlearn.records import write_atomically, write_json
+from mechlearn.sampling.sets import claimed
 from mechlearn.structures import Split, StructureBatch, split_by_group, split_random
 from mechlearn.studies.configuration import suggestion
-from mechlearn.studies.results import write_json
-from mechlearn.studies.sets import claimed
 
 logger = logging.getLogger("mechlearn.fit")
 

@@ -14,10 +14,9 @@ from typing import Any, Generic
 
 from mechlearn import __version__
 from mechlearn.errors import InputError
-from mechlearn.learning import write_atomically
-from mechlearn.studies.configuration import Config, differences, override, read_toml, suggestion
+from mechlearn.records import differences, plain, write_atomically, write_json
+from mechlearn.studies.configuration import Config, override, read_toml, suggestion
 from mechlearn.studies.context import StudyContext, run_log
-from mechlearn.studies.results import plain, write_json
 
 logger = logging.getLogger("mechlearn.study")
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mechlearn.engines import run_campaign
 from mechlearn.interactions import label, labeller
-from mechlearn.sampling import GenerationSettings, expert_structures, generate_structures
+from mechlearn.sampling import GenerationSettings, expert_structures, generate_structures, make_set
 from mechlearn.structures import LabelReport, StructureBatch, StructureSet, check_labels, read_structures
 from mechlearn.studies.context import StudyContext
 from mechlearn.studies.transferability_config import ENTROPY, EXPERT, SETS, TransferabilityConfig
-
-#: Structures of one part: what a worker makes and labels at a time.
-STRUCTURES_PER_PART = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,37 +44,42 @@ def prepare_sets(config: TransferabilityConfig, context: StudyContext) -> StudyS
         _write_sample(given, config, context)
     labelled = {}
     for name in SETS:
-        folder = context.data / name
-        store = StructureSet.create(folder)
         count = _count(name, config, context)
-        parts = -(-count // STRUCTURES_PER_PART)
-        if any(not store.has_part(part) for part in range(parts)):
-            with context.executor() as pool:
-                run_campaign(
-                    partial(make_part, config, name, str(context.data), context.seed, count),
-                    range(parts),
-                    pool,
-                    done=store.has_part,
-                    label=f"{name} set: {count} structures",
-                )
-        labelled[name] = StructureSet.open(folder).load()
+        store = make_set(
+            _LabelledPart(config, name, str(context.data), context.seed, count),
+            count,
+            context.data / name,
+            {"study": "transferability", "set": name, "settings": context.fingerprint},
+            workers=context.workers,
+            scheduler=context.scheduler,
+            doing=f"{name} set, {count} structures",
+        )
+        labelled[name] = store.load()
     return StudySets(labelled, given, report)
 
 
-def make_part(config: TransferabilityConfig, name: str, data: str, seed: int, count: int, part: int) -> int:
-    """Make and label one part of a set; asked twice, it makes the same."""
-    first = part * STRUCTURES_PER_PART
-    indices = range(first, min(first + STRUCTURES_PER_PART, count))
-    potential = labeller(config.labeller, (config.element,))
-    if name == ENTROPY:
-        batch = generate_structures(generation_settings(config), indices, seed)
-    elif config.expert is not None:
-        batch = StructureSet.open(Path(data) / "given").load().select(np.asarray(indices)).without_labels()
-    else:
-        batch = expert_structures(config.element, count, potential=potential, seed=seed, indices=list(indices))
-    labelled = replace(label(batch, potential), origins=(config.labeller,) * len(batch))
-    StructureSet.create(Path(data) / name).append(labelled, part=part)
-    return part
+@dataclass(frozen=True)
+class _LabelledPart:
+    """Makes structures of one of the study's sets, with the study's labels."""
+
+    config: TransferabilityConfig
+    name: str
+    data: str
+    seed: int
+    count: int
+
+    def __call__(self, indices: Sequence[int]) -> StructureBatch:
+        config = self.config
+        potential = labeller(config.labeller, (config.element,))
+        if self.name == ENTROPY:
+            batch = generate_structures(generation_settings(config), indices, self.seed)
+        elif config.expert is not None:
+            batch = StructureSet.open(Path(self.data) / "given").load().select(np.asarray(indices))
+        else:
+            batch = expert_structures(
+                config.element, self.count, potential=potential, seed=self.seed, indices=list(indices)
+            )
+        return replace(label(batch, potential), origins=(config.labeller,) * len(batch))
 
 
 def generation_settings(config: TransferabilityConfig) -> GenerationSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,13 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 from mechlearn.engines import executor, run_campaign
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential, label, labeller
-from mechlearn.sampling import expert_structures
+from mechlearn.records import differences, plain, read_json, write_json
+from mechlearn.sampling.expert import expert_structures
+from mechlearn.sampling.generator import STRUCTURES_PER_PART, GenerationSettings, generate_structures, reference_scale
 from mechlearn.structures import StructureBatch, StructureSet, read_structures
-from mechlearn.studies.configuration import differences
-from mechlearn.studies.results import plain, read_json, write_json
-
-#: Structures of one part, which is what a worker does at a time and what an interruption can lose.
-STRUCTURES_PER_PART = 64
 
 #: Where a set says how it was made.
 RECIPE = "recipe.json"
@@ -118,6 +115,60 @@ def claimed(out: Path, recipe: Mapping[str, Any], doing: str) -> Iterator[None]:
             record.unlink()
             out.rmdir()
         raise
+
+
+@dataclass(frozen=True)
+class _Generated:
+    """Structures of high and low entropy."""
+
+    settings: GenerationSettings
+    seed: int
+
+    def __call__(self, indices: Sequence[int]) -> StructureBatch:
+        return generate_structures(self.settings, indices, self.seed)
+
+
+def generate(
+    settings: GenerationSettings,
+    count: int,
+    out: Path | str,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> StructureSet:
+    """Make a set of structures that are diverse by construction on disk, half maximised and half minimised.
+
+    Parameters
+    ----------
+    settings : GenerationSettings
+        How they are made.
+    count : int
+        How many structures.
+    out : path
+        The folder of the set.
+    seed : int
+        Same seed, same set, for any number of workers.
+    workers, scheduler
+        As in :func:`mechlearn.engines.executor`.
+
+    Raises
+    ------
+    InputError
+        If ``count`` is below one, or the folder holds a set made otherwise.
+    """
+    if count < 1:
+        raise InputError(f"generating structures: the count is {count}; give at least 1")
+    recipe = {
+        "kind": "entropy",
+        "settings": asdict(settings),
+        "seed": seed,
+        "descriptor_scale": reference_scale(settings),
+    }
+    maker = _Generated(settings, seed)
+    return make_set(
+        maker, count, Path(out), recipe, workers=workers, scheduler=scheduler, doing="generating structures"
+    )
 
 
 @dataclass(frozen=True)
