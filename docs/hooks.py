@@ -59,7 +59,7 @@ def _help_of_commands() -> str:
     for command in COMMANDS:
         call = [sys.executable, "-c", "from mechlearn.cli.main import run; run()", *command.split(), "--help"]
         text = subprocess.run(
-            call, capture_output=True, text=True, check=True, env={"COLUMNS": "96", "LC_ALL": "C.UTF-8"}
+            call, capture_output=True, text=True, check=True, env={"COLUMNS": "80", "LC_ALL": "C.UTF-8"}
         ).stdout
         text = text.replace("Usage: -c", "Usage: mechlearn").strip("\n")
         lines = "\n".join(line.rstrip().removeprefix(" ") for line in text.splitlines())

@@ -2,8 +2,8 @@
 
 In a page, ``python`` and ``console`` blocks are run in order, in one folder and one namespace; a ``text`` block
 right after Python is what that printed, and the lines after a ``$ command`` are among those that it printed.
-Numbers may differ, the rest may not; ``…`` stands for lines left out.  A ``toml`` block with a title is written to
-a file of that name.  Blocks of other kinds (``bash``, ``py``) are shown, not run.
+Numbers may differ, the rest may not; ``…`` stands for lines left out.  A block with a title is written to a file of
+that name instead.  Blocks of other kinds (``bash``, ``py``) are shown, not run.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def run_page(page: Path) -> None:
     previous = None
     for block in blocks_of(page):
         where = f"{page.relative_to(ROOT)}:{block.line}"
-        if block.kind == "toml" and block.title:
+        if block.title:
+            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.text, encoding="utf-8")
         elif block.kind == "python":
             # Padded, so that a traceback names the page's own line.

