@@ -15,3 +15,14 @@ class InputError(MechlearnError):
 
 class WorkError(MechlearnError):
     """The work itself failed: a calculation did not converge, a disk filled (exit status 1)."""
+
+
+def installation(extra: str) -> str:
+    """How to install what an optional part needs, for who has the package and for who works in a checkout.
+
+    Examples
+    --------
+    >>> installation("nn")
+    "pip install 'mechlearn[nn]' (in a checkout: pip install '.[nn]')"
+    """
+    return f"pip install 'mechlearn[{extra}]' (in a checkout: pip install '.[{extra}]')"

@@ -27,7 +27,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mechlearn.errors import InputError, MechlearnError, WorkError
+from mechlearn.errors import InputError, MechlearnError, WorkError, installation
 
 Result = TypeVar("Result")
 
@@ -127,7 +127,7 @@ def _dask_executor(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise InputError("using a scheduler: Dask is not installed; pip install 'mechlearn[distributed]'") from error
+        raise InputError(f"using a scheduler: Dask is not installed; {installation('distributed')}") from error
     try:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

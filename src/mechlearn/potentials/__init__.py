@@ -1,6 +1,6 @@
 """Learned potentials, and their use in ASE and LAMMPS."""
 
-from mechlearn.potentials.calculator import calculator
+from mechlearn.potentials.ase_calculator import calculator
 from mechlearn.potentials.fitting import (
     FitWeights,
     SnapFit,

@@ -368,10 +368,12 @@ def _setting_text(potential: SnapPotential, provenance: str) -> str:
 def _include_text(potential: SnapPotential, name: str, provenance: str) -> str:
     """The input to include, which says how to use it."""
     elements = potential.elements
+    types = "type 1 is" if len(elements) == 1 else f"types 1 to {len(elements)} are"
+    order = "" if len(elements) == 1 else ", in this order"
     lines = [
         comment_header("SNAP potential", provenance).rstrip("\n"),
         "#",
-        f"# Atom types 1 to {len(elements)} are {' '.join(elements)}, in this order; masses (g/mol) "
+        f"# Atom {types} {' '.join(elements)}{order}; masses (g/mol) "
         + ", ".join(f"{atomic_masses[atomic_numbers[element]]:g}" for element in elements)
         + ".",
         "# Energies in eV, lengths in Angstrom. Include this file after the box is made, in the folder of",

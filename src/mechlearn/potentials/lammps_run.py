@@ -19,7 +19,7 @@ from mechlearn.errors import InputError, MechlearnError, WorkError
 from mechlearn.interactions import Potential
 from mechlearn.interactions.checks import check_geometry, species_indices
 from mechlearn.interactions.lammps import LammpsPotential, enclosing_cell
-from mechlearn.potentials.calculator import bare_batch
+from mechlearn.potentials.ase_calculator import bare_batch
 from mechlearn.potentials.lammps_files import pair_commands, write_lammps
 from mechlearn.potentials.snap import SnapPotential
 from mechlearn.structures import StructureBatch

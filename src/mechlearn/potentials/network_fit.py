@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mechlearn.descriptors import Descriptor
-from mechlearn.errors import InputError
+from mechlearn.errors import InputError, installation
 from mechlearn.interactions.potential import Potential
 from mechlearn.learning import Epoch, History, Perceptron, TrainingSettings
 from mechlearn.potentials.network import NetworkPotential, architecture, element_indices
@@ -92,8 +92,7 @@ def fit_network(
         from mechlearn.potentials import network_training
     except ModuleNotFoundError as error:
         raise InputError(
-            "fitting a network: torch is not installed; run `pip install 'mechlearn[nn]'`, "
-            "or fit a linear or quadratic model"
+            f"fitting a network: torch is not installed; {installation('nn')}, or fit a linear or quadratic model"
         ) from error
     perceptrons, history = network_training.train_perceptrons(
         trained,

@@ -1,9 +1,10 @@
 """Figures and a self-contained HTML page for what was measured; it knows scorecards, not studies.
 
-Needs the extra ``report`` (plotly and jinja2): ``pip install 'mechlearn[report]'``.
+Needs the extra ``report`` (plotly and jinja2): ``pip install 'mechlearn[report]'``, or ``'.[report]'`` in a
+checkout.
 """
 
-from mechlearn.errors import InputError
+from mechlearn.errors import InputError, installation
 
 try:
     from mechlearn.report.data_figures import (
@@ -37,7 +38,7 @@ except ModuleNotFoundError as missing:
     if missing.name not in ("plotly", "jinja2"):
         raise
     raise InputError(
-        f"making a report: the package {missing.name!r} is not installed; run pip install 'mechlearn[report]'"
+        f"making a report: the package {missing.name!r} is not installed; {installation('report')}"
     ) from missing
 
 __all__ = [

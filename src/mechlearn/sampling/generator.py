@@ -27,6 +27,52 @@ MAXIMISED, MINIMISED = "entropy-maximised", "entropy-minimised"
 
 
 @dataclass(frozen=True)
+class Draw:
+    """The ranges that a structure draws its volume and its effective potential from.
+
+    Attributes
+    ----------
+    densest, loosest : float
+        Volume of the cell, in units of the ambient volume; evenly drawn.
+    weakest, strongest : float
+        Size of κ, eV an atom; evenly drawn in its logarithm, so that a set has structures near the core's own
+        packings and others far from any that nature would make.
+    smallest_core, largest_core : float
+        Radius of the core, in units of the cube root of the ambient volume; evenly drawn.  The nearest neighbours
+        of bcc are 1.09 apart, those of fcc 1.12, and the next in bcc 1.26.
+
+    Raises
+    ------
+    InputError
+        If a range is empty or not positive.
+    """
+
+    densest: float
+    loosest: float
+    weakest: float
+    strongest: float
+    smallest_core: float
+    largest_core: float
+
+    def __post_init__(self) -> None:
+        for what, low, high in (
+            ("volumes", "densest", "loosest"),
+            ("entropy weights", "weakest", "strongest"),
+            ("core radii", "smallest_core", "largest_core"),
+        ):
+            lowest, highest = getattr(self, low), getattr(self, high)
+            if not 0 < lowest <= highest:
+                raise InputError(f"generating structures: {what} from {lowest} to {highest}; give 0 < {low} ≤ {high}")
+
+
+#: The diverse half: from dense to loose, from the core's own packings to the strangest.
+DIVERSE = Draw(densest=0.8, loosest=1.35, weakest=0.03, strongest=0.6, smallest_core=0.98, largest_core=1.24)
+
+#: The ordered half: order is of use near the ambient density, and cores that reach the second neighbours find it.
+ORDERED = Draw(densest=0.88, loosest=1.2, weakest=0.03, strongest=0.3, smallest_core=1.15, largest_core=1.4)
+
+
+@dataclass(frozen=True)
 class GenerationSettings:
     """How diverse structures are made.
 
@@ -38,18 +84,12 @@ class GenerationSettings:
         Ambient volume of an atom, Å³; from the elements' crystals where it is not given.
     smallest, largest : int
         The range of atom counts.
-    densest, loosest : float
-        The range of volumes, in units of the ambient volume.
+    maximised, minimised : Draw
+        What the structures of each half draw from.
     cutoff, twojmax : float, int
         The descriptor whose entropy counts.
-    weakest, strongest : float
-        The range of κ, eV an atom; each structure draws its own, evenly in its logarithm, so that the set has
-        structures near the core's own packings and others far from any that nature would make.
     core_strength : float
         ε of the repulsive core, eV.
-    smallest_core, largest_core : float
-        The range of the core's radius, in units of the cube root of the ambient volume; each structure draws its
-        own.  The nearest neighbours of bcc are 1.09 apart, those of fcc 1.12.
     annealing, minimisation : AnnealingSchedule, FireSettings
         The path.
 
@@ -63,15 +103,11 @@ class GenerationSettings:
     atomic_volume: float | None = None
     smallest: int = 4
     largest: int = 60
-    densest: float = 0.8
-    loosest: float = 1.35
+    maximised: Draw = DIVERSE
+    minimised: Draw = ORDERED
     cutoff: float = 4.73
     twojmax: int = 2
-    weakest: float = 0.03
-    strongest: float = 0.6
     core_strength: float = 300.0
-    smallest_core: float = 0.98
-    largest_core: float = 1.24
     annealing: AnnealingSchedule = field(default_factory=AnnealingSchedule)
     minimisation: FireSettings = field(default_factory=FireSettings)
 
@@ -85,23 +121,12 @@ class GenerationSettings:
                 f"generating structures: atom counts from {self.smallest} to {self.largest}; "
                 "give 2 ≤ smallest ≤ largest (the entropy of one atom is not defined)"
             )
-        if not 0 < self.densest <= self.loosest:
-            raise InputError(
-                f"generating structures: volumes from {self.densest} to {self.loosest} of the ambient one; "
-                "give 0 < densest ≤ loosest"
-            )
-        if not 0 < self.weakest <= self.strongest:
-            raise InputError(
-                f"generating structures: entropy weights from {self.weakest} to {self.strongest} eV; "
-                "give 0 < weakest ≤ strongest"
-            )
-        if not 0 < self.smallest_core <= self.largest_core:
-            raise InputError(
-                f"generating structures: core radii from {self.smallest_core} to {self.largest_core}; "
-                "give 0 < smallest_core ≤ largest_core"
-            )
         if not self.cutoff > 0:
             raise InputError(f"generating structures: the cutoff is {self.cutoff} Å; give a positive number")
+
+    def draw(self, index: int) -> Draw:
+        """What the structure at ``index`` draws from: even ones are maximised, odd ones minimised."""
+        return self.maximised if index % 2 == 0 else self.minimised
 
     @property
     def volume(self) -> float:
@@ -156,11 +181,13 @@ def generate_structures(settings: GenerationSettings, indices: Sequence[int], se
     ('entropy-maximised', 'entropy-minimised')
     """
     streams = [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))) for index in indices]
-    batch = _random_structures(settings, streams)
+    draws = [settings.draw(index) for index in indices]
+    batch = _random_structures(settings, draws, streams)
     signs = np.array([1.0 if index % 2 == 0 else -1.0 for index in indices])
-    weights = np.exp([stream.uniform(np.log(settings.weakest), np.log(settings.strongest)) for stream in streams])
-    ratios = np.array([stream.uniform(settings.smallest_core, settings.largest_core) for stream in streams])
-    core = RepulsiveCore(ratios * settings.volume ** (1 / 3), settings.core_strength)
+    pairs = list(zip(draws, streams, strict=True))
+    weights = np.exp([stream.uniform(np.log(draw.weakest), np.log(draw.strongest)) for draw, stream in pairs])
+    radii = np.array([stream.uniform(draw.smallest_core, draw.largest_core) for draw, stream in pairs])
+    core = RepulsiveCore(radii * settings.volume ** (1 / 3), settings.core_strength)
     potential = EntropyPotential(settings.descriptor, reference_scale(settings), core, signs * weights)
     batch = _without_overlaps(settings, batch, core)
     batch = anneal(potential, batch, streams, settings.annealing, settings.minimisation.largest_move)
@@ -180,12 +207,11 @@ def reference_scale(settings: GenerationSettings) -> Float[np.ndarray, " feature
 
     It depends on the settings alone, not on the seed, so that all sets of one kind measure diversity alike.
     """
-    ensemble = replace(settings, densest=1.0, loosest=1.0, smallest=32, largest=32)
+    packing = Draw(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    ensemble = replace(settings, smallest=32, largest=32)
     streams = [np.random.default_rng(np.random.SeedSequence(0, spawn_key=(index,))) for index in range(48)]
-    batch = _random_structures(ensemble, streams)
-    core = RepulsiveCore(
-        np.full(len(batch), settings.smallest_core * settings.volume ** (1 / 3)), settings.core_strength
-    )
+    batch = _random_structures(ensemble, [packing] * len(streams), streams)
+    core = RepulsiveCore(np.full(len(batch), settings.volume ** (1 / 3)), settings.core_strength)
     return settings.descriptor.compute(_without_overlaps(ensemble, batch, core)).std(axis=0)
 
 
@@ -195,12 +221,14 @@ def _without_overlaps(settings: GenerationSettings, batch: StructureBatch, core:
     return minimise(core_alone, batch, FireSettings(steps=25, largest_move=0.3))
 
 
-def _random_structures(settings: GenerationSettings, streams: Sequence[np.random.Generator]) -> StructureBatch:
+def _random_structures(
+    settings: GenerationSettings, draws: Sequence[Draw], streams: Sequence[np.random.Generator]
+) -> StructureBatch:
     cells, positions, species, sizes = [], [], [], []
     numbers = np.array([atomic_numbers[element] for element in settings.elements], dtype=np.int32)
-    for stream in streams:
+    for draw, stream in zip(draws, streams, strict=True):
         size = int(stream.integers(settings.smallest, settings.largest + 1))
-        volume = size * settings.volume * stream.uniform(settings.densest, settings.loosest)
+        volume = size * settings.volume * stream.uniform(draw.densest, draw.loosest)
         cell = random_cell(volume, stream)
         cells.append(cell)
         positions.append(stream.random((size, 3)) @ cell)

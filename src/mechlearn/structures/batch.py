@@ -115,6 +115,8 @@ class StructureBatch:
     def from_atoms(cls, images: Iterable[Atoms], *, group: str = "", origin: str = "") -> StructureBatch:
         """Build a batch from ASE structures; labels come from an attached calculator's results.
 
+        The energy is the one whose derivative the forces are: the free energy, where a code with smeared electrons
+        gives one.
         ``atoms.info["group"]``, ``["origin"]`` and ``["name"]`` are used where they exist.
         """
         images = list(images)
@@ -281,9 +283,10 @@ def _labels_of(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
     """Energy, forces and stress of an attached calculator's results, NaN for what it does not hold."""
     energy, forces, stress = np.nan, np.full((len(atoms), 3), np.nan), np.full(6, np.nan)
     results = getattr(atoms.calc, "results", None) or {}
-    found = results.get("energy", results.get("free_energy"))
-    if found is not None:
-        energy = float(found)
+    for found in (results.get("free_energy"), results.get("energy")):
+        if found is not None:
+            energy = float(found)
+            break
     if results.get("forces") is not None:
         # ASE leaves constrained forces out of get_forces(); the bare results are what the code computed.
         forces = np.asarray(results["forces"], dtype=np.float64)

@@ -14,7 +14,7 @@ from ase.optimize import BFGS
 from mechlearn.engines.lammps import potential_file
 from mechlearn.errors import InputError
 from mechlearn.interactions import Evaluation
-from mechlearn.potentials.calculator import calculator
+from mechlearn.potentials import calculator
 from mechlearn.potentials.lammps_files import read_snap
 from mechlearn.potentials.snap import SnapPotential
 from mechlearn.structures import StructureBatch
