@@ -16,10 +16,12 @@ from typer.main import get_command
 
 from mechlearn import __version__
 from mechlearn.cli import potential, structures, study
+from mechlearn.cli.help import Group
 from mechlearn.errors import MechlearnError
 
 app = typer.Typer(
     name="mechlearn",
+    cls=Group,
     help="Machine learning for the mechanics of materials, from a simulation to a verdict to trust.",
     epilog="Example: mechlearn study run transferability --preset quick --out demo-output",
     no_args_is_help=True,

@@ -12,14 +12,23 @@ from typing import Annotated, Any
 import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="All that is random follows from it.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, metavar="N", help="Seed of all random numbers: the same seed, the same result.")
+]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes that work at once; all cores where left out.", show_default=False),
+    typer.Option(
+        "--workers", min=1, metavar="N", help="Processes that work at once; by default one a core.", show_default=False
+    ),
 ]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option("--scheduler", help="Address of a Dask scheduler, to work on many machines.", show_default=False),
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Address of a Dask scheduler, to work on many machines.",
+        show_default=False,
+    ),
 ]
 
 

@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mechlearn.cli.help import Command, Group
 from mechlearn.cli.output import JsonOption, SeedOption, say, show, show_json, show_table
-from mechlearn.cli.structures import PathArgument, warn
+from mechlearn.cli.structures import CutoffOption, PathArgument, TwojmaxOption, warn
 
 if TYPE_CHECKING:
     from mechlearn.interactions import Potential
     from mechlearn.learning import Epoch
+    from mechlearn.potentials import NveResult
 
-app = typer.Typer(help="Potentials: fit, evaluate, export to LAMMPS, test.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Potentials: fit, evaluate, export to LAMMPS, test.", no_args_is_help=True)
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(help="A folder that `fit` left, an EAM or SNAP file, or a labeller's name such as eam."),
+    typer.Argument(
+        metavar="MODEL",
+        help="A folder that 'mechlearn potential fit' wrote, an EAM or SNAP file (one that comes with LAMMPS by its "
+        "name), or a labeller such as eam.",
+    ),
 ]
 
 
@@ -31,29 +37,37 @@ class HoldOut(StrEnum):
     GROUP = "group"
 
 
-@app.command(epilog="Example: mechlearn potential fit tungsten_dft --model linear --twojmax 8 --out W")
+@app.command(cls=Command, epilog="Example: mechlearn potential fit tungsten_dft --model linear --twojmax 8 --out W")
 def fit(
     path: PathArgument,
-    out: Annotated[Path, typer.Option(help="The folder of the potential, its LAMMPS files and its scorecard.")],
-    model: Annotated[str, typer.Option(help="linear, quadratic, or a network A1 … A5, B1 … B5.")] = "linear",
-    twojmax: Annotated[int, typer.Option(min=0, help="2J of the bispectrum.")] = 8,
-    cutoff: Annotated[float, typer.Option(help="Cutoff, Å.")] = 4.73,
-    energy_weight: Annotated[float, typer.Option(help="Of energies per atom.")] = 100.0,
-    force_weight: Annotated[float, typer.Option(help="Of force components.")] = 1.0,
-    stress_weight: Annotated[float, typer.Option(help="Of stress components (linear and quadratic).")] = 0.0,
+    out: Annotated[Path, typer.Option(help="Folder for the potential, its LAMMPS files and its scorecard.")],
+    model: Annotated[str, typer.Option(help="Kind: linear, quadratic, or a network A1 … A5, B1 … B5.")] = "linear",
+    twojmax: TwojmaxOption = 8,
+    cutoff: CutoffOption = 4.73,
+    energy_weight: Annotated[float, typer.Option(help="Weight of energy errors in eV/atom.")] = 100.0,
+    force_weight: Annotated[float, typer.Option(help="Weight of force errors in eV/Å.")] = 1.0,
+    stress_weight: Annotated[
+        float, typer.Option(help="Weight of stress errors in eV/Å³; not for networks.")
+    ] = 0.0,
     group_weight: Annotated[
         list[str] | None,
-        typer.Option(metavar="GROUP=FACTOR", help="A factor on a group's weights; may be repeated."),
+        typer.Option(metavar="GROUP=FACTOR", help="Factor on the weights of a group; may be repeated."),
     ] = None,
-    ridge: Annotated[float, typer.Option(help="Ridge, a pure number (linear and quadratic).")] = 0.0,
-    zbl: Annotated[tuple[float, float], typer.Option(help="Range of the ZBL repulsion beneath, Å.")] = (
-        4.0,
-        4.8,
-    ),
+    ridge: Annotated[float, typer.Option(help="Ridge penalty, a pure number; not for networks.")] = 0.0,
+    zbl: Annotated[
+        tuple[float, float],
+        typer.Option(
+            metavar="INNER OUTER",
+            help="Distances between which the ZBL repulsion is switched off, Å.",
+            show_default="4.0 4.8",
+        ),
+    ] = (4.0, 4.8),
     no_zbl: Annotated[bool, typer.Option("--no-zbl", help="Fit without a ZBL repulsion.")] = False,
-    hold_out: Annotated[float, typer.Option(help="The share of structures that the fit does not see.")] = 0.0,
-    hold_out_by: Annotated[HoldOut, typer.Option(help="Structures at random, or whole groups.")] = HoldOut.RANDOM,
-    epochs: Annotated[int, typer.Option(min=1, help="Of a network's training.")] = 800,
+    hold_out: Annotated[float, typer.Option(help="Share of the structures that the fit does not see.")] = 0.0,
+    hold_out_by: Annotated[
+        HoldOut, typer.Option(help="Whether structures are held out at random, or whole groups.")
+    ] = HoldOut.RANDOM,
+    epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Epochs of a network's training.")] = 800,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +107,7 @@ def fit(
     show(f"potential:    {out}\nLAMMPS files: {out / 'lammps'}")
 
 
-@app.command(epilog="Example: mechlearn potential evaluate W tungsten_dft")
+@app.command(cls=Command, epilog="Example: mechlearn potential evaluate W tungsten_dft")
 def evaluate(model: ModelArgument, path: PathArgument, seed: SeedOption = 0, as_json: JsonOption = False) -> None:
     """Score a potential against the labels of a set, with intervals and by group."""
     import numpy as np
@@ -110,11 +124,11 @@ def evaluate(model: ModelArgument, path: PathArgument, seed: SeedOption = 0, as_
         show(str(card))
 
 
-@app.command(epilog="Example: mechlearn potential export W --out W-lammps --name tungsten")
+@app.command(cls=Command, epilog="Example: mechlearn potential export W --out W-lammps --name tungsten")
 def export(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(help="The folder of the files.")],
-    name: Annotated[str, typer.Option(help="What the files are called.")] = "potential",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    name: Annotated[str, typer.Option(help="Name of the files, without their endings.")] = "potential",
 ) -> None:
     """Write a potential as files for LAMMPS, with the input that uses them."""
     from mechlearn.studies.potential_fit import export as export_files
@@ -123,12 +137,15 @@ def export(
         show(str(path))
 
 
-@app.command(epilog="Example: mechlearn potential nve W --timestep 1 --timestep 2 --timestep 4")
+@app.command(cls=Command, epilog="Example: mechlearn potential nve W --timestep 1 --timestep 2 --timestep 4")
 def nve(
     model: ModelArgument,
-    timestep: Annotated[list[float] | None, typer.Option(help="fs; may be repeated; 1 to 10 where left out.")] = None,
-    temperature: Annotated[float, typer.Option(help="Of the equilibration, K.")] = 3000.0,
-    duration: Annotated[float, typer.Option(help="Of each trajectory, ps.")] = 7.5,
+    timestep: Annotated[
+        list[float] | None,
+        typer.Option(metavar="FS", help="Timestep, fs; may be repeated; by default 1, 2, 4, 6, 8 and 10."),
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Temperature of the equilibration, K.")] = 3000.0,
+    duration: Annotated[float, typer.Option(help="Duration of each trajectory, ps.")] = 7.5,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -145,8 +162,19 @@ def nve(
         return
     rows = list(zip(result.timesteps_fs.tolist(), result.deviation.tolist(), result.reasons, strict=True))
     show_table(("timestep, fs", "deviation, eV/atom", "unstable"), rows)
+    show(f"order in the timestep: {order_text(result)}, from {result.rule}")
+
+
+def order_text(result: NveResult) -> str:
+    """The order and its interval, or what keeps them from being known."""
     low, high = result.interval
-    show(f"order in the timestep: {result.order:.2f} ({low:.2f} to {high:.2f}), from {result.rule}")
+    match int(result.counted.sum()):
+        case 0 | 1:
+            return "not known, as it needs two timesteps that count"
+        case 2:
+            return f"{result.order:.2f} (an interval needs three timesteps that count)"
+        case _:
+            return f"{result.order:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:
@@ -156,16 +184,17 @@ def _open(model: str, elements: tuple[str, ...] = ("W",)) -> Potential:
 
         return load_potential(Path(model))
     if Path(model).suffix in (".snap", ".snapcoeff"):
-        from mechlearn.potentials.lammps_files import read_snap
+        from mechlearn.interactions.lammps_files import locate
+        from mechlearn.potentials import read_snap
 
-        return read_snap(model)
+        return read_snap(locate(model))
     from mechlearn.errors import InputError
     from mechlearn.interactions import labeller
 
     try:
         return labeller(model, elements)
     except InputError as error:
-        raise InputError(f"opening the potential {model!r}: it is no folder that `fit` left; {error}") from None
+        raise InputError(f"opening the potential {model!r}: it is no folder of a fitted potential; {error}") from None
 
 
 def _group_weight(word: str) -> tuple[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mechlearn.cli.help import Command, Group
 from mechlearn.cli.output import (
     JsonOption,
     SchedulerOption,
@@ -23,13 +24,20 @@ from mechlearn.cli.output import (
 if TYPE_CHECKING:
     from mechlearn.structures import LabelReport, StructureBatch
 
-app = typer.Typer(help="Sets of structures: read, convert, generate, label, compare.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Sets of structures: read, convert, generate, label, compare.", no_args_is_help=True)
 
 PathArgument = Annotated[
     Path,
-    typer.Argument(help="Extended XYZ, FitSNAP JSON, Parquet set, LAMMPS, VASP, what ASE reads, or a folder of these."),
+    typer.Argument(
+        metavar="PATH",
+        help="Structures: extended XYZ, FitSNAP JSON, Parquet set, LAMMPS, VASP, what ASE reads, or a folder of these.",
+    ),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="The folder of the set; an interrupted one is gone on with.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the set; an interrupted one is gone on with.")]
+TwojmaxOption = Annotated[
+    int, typer.Option("--twojmax", min=0, metavar="2J", help="Angular resolution 2J of the bispectrum.")
+]
+CutoffOption = Annotated[float, typer.Option("--cutoff", help="Cutoff of the bispectrum, Å.")]
 
 
 class Kind(StrEnum):
@@ -39,7 +47,7 @@ class Kind(StrEnum):
     EXPERT = "expert"
 
 
-@app.command(epilog="Example: mechlearn structures info tungsten_dft")
+@app.command(cls=Command, epilog="Example: mechlearn structures info tungsten_dft")
 def info(path: PathArgument, as_json: JsonOption = False) -> None:
     """Show what a set holds, group by group, and which of its labels are suspect."""
     from mechlearn.structures import check_labels, read_structures
@@ -64,12 +72,14 @@ def info(path: PathArgument, as_json: JsonOption = False) -> None:
     show(str(report))
 
 
-@app.command(epilog="Example: mechlearn structures convert tungsten_dft tungsten.xyz")
+@app.command(cls=Command, epilog="Example: mechlearn structures convert tungsten_dft tungsten.xyz")
 def convert(
     path: PathArgument,
     out: Annotated[
         Path,
-        typer.Argument(help="A .xyz file, a folder ending in .parquet (a set), or a folder (FitSNAP JSON)."),
+        typer.Argument(
+            metavar="OUT", help="A .xyz file, a folder ending in .parquet (a set), or a folder (FitSNAP JSON)."
+        ),
     ],
 ) -> None:
     """Write a set in another format, labels and groups included."""
@@ -81,18 +91,30 @@ def convert(
     say(f"{len(batch):,} structures written to {out}")
 
 
-@app.command(epilog="Example: mechlearn structures generate --element W --count 500 --out diverse")
+@app.command(cls=Command, epilog="Example: mechlearn structures generate --element W --count 500 --out diverse")
 def generate(
-    count: Annotated[int, typer.Option(min=1, help="How many structures.")],
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many structures.")],
     out: OutOption,
     element: Annotated[
-        list[str] | None, typer.Option(help="Chemical symbol, W where left out; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="SYMBOL", help="Chemical symbol, by default W; may be repeated."),
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="Diverse by construction, or what an expert would choose.")] = Kind.ENTROPY,
+    kind: Annotated[Kind, typer.Option(help="Diverse by construction, or as an expert would choose.")] = Kind.ENTROPY,
     dynamics: Annotated[
         str,
-        typer.Option(help="What moves the atoms of the expert set's hot crystals and liquids; see `label`."),
+        typer.Option(
+            metavar="POTENTIAL",
+            help="What moves the atoms of the expert set's hot crystals and liquids, as label --with names it.",
+        ),
     ] = "eam",
+    atomic_volume: Annotated[
+        float | None,
+        typer.Option(
+            metavar="Å³",
+            help="Ambient volume of an atom of a diverse set; by default that of the elements' own crystals.",
+            show_default=False,
+        ),
+    ] = None,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
@@ -106,7 +128,10 @@ def generate(
         from mechlearn.sampling import GenerationSettings
         from mechlearn.sampling import generate as generate_set
 
-        generate_set(GenerationSettings(elements=elements), count, out, **run)  # type: ignore[arg-type]
+        settings = GenerationSettings(elements=elements, atomic_volume=atomic_volume)
+        generate_set(settings, count, out, **run)  # type: ignore[arg-type]
+    elif atomic_volume is not None:
+        raise InputError("making the expert set: --atomic-volume is for diverse sets; leave it out")
     elif len(elements) > 1:
         raise InputError("making the expert set: it is of one element; give --element once")
     else:
@@ -116,7 +141,7 @@ def generate(
     say(f"{count:,} structures in {out}")
 
 
-@app.command(epilog="Example: mechlearn structures label diverse --with eam --out diverse-labelled")
+@app.command(cls=Command, epilog="Example: mechlearn structures label diverse --with eam --out diverse-labelled")
 def label(
     path: PathArgument,
     out: OutOption,
@@ -124,7 +149,9 @@ def label(
         str,
         typer.Option(
             "--with",
-            help="eam, snap (files that come with LAMMPS), gpaw, a potential file, or module:callable (ASE).",
+            metavar="POTENTIAL",
+            help="What computes the labels: eam, snap (files that come with LAMMPS), gpaw, a potential file, or "
+            "module:callable (ASE).",
         ),
     ] = "eam",
     workers: WorkersOption = None,
@@ -137,12 +164,12 @@ def label(
     say(f"{len(labelled):,} structures labelled by {potential} in {out}")
 
 
-@app.command(epilog="Example: mechlearn structures compare expert diverse")
+@app.command(cls=Command, epilog="Example: mechlearn structures compare expert diverse")
 def compare(
-    first: Annotated[Path, typer.Argument(help="The set that is the measure.")],
-    second: Annotated[Path, typer.Argument(help="The set that is compared with it.")],
-    twojmax: Annotated[int, typer.Option(min=0, help="2J of the bispectrum.")] = 8,
-    cutoff: Annotated[float, typer.Option(help="Cutoff, Å.")] = 4.73,
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="The set that is the measure.")],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help="The set that is compared with it.")],
+    twojmax: TwojmaxOption = 8,
+    cutoff: CutoffOption = 4.73,
     as_json: JsonOption = False,
 ) -> None:
     """Show which of two sets is the broader, and in how many directions of descriptor space."""
@@ -191,6 +218,7 @@ def _group_rows(batch: StructureBatch) -> list[tuple[object, ...]]:
 
 
 def warn(report: LabelReport) -> None:
-    """What is suspect, on standard error: nothing is dropped, and nothing is kept quiet."""
+    """What is suspect or absent, on standard error; what could not be checked is for ``info`` to say."""
     for finding in report.findings:
-        say(f"labels, {finding.severity}: {finding.message}")
+        if finding.kind != "not_checked":
+            say(f"labels, {finding.severity}: {finding.message}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mechlearn.cli.help import Command, Group
 from mechlearn.cli.output import (
     JsonOption,
     SchedulerOption,
@@ -22,10 +23,10 @@ from mechlearn.cli.output import (
     show_json,
 )
 
-app = typer.Typer(help="Questions answered end to end, from data to a report.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Questions answered end to end, from data to a report.", no_args_is_help=True)
 
 
-@app.command("list", epilog="Example: mechlearn study list")
+@app.command("list", cls=Command, epilog="Example: mechlearn study list")
 def list_studies(as_json: JsonOption = False) -> None:
     """Show the studies there are: name, question, presets and what they cost."""
     from mechlearn.studies import all_studies
@@ -40,12 +41,12 @@ def list_studies(as_json: JsonOption = False) -> None:
             show(f"    --preset {name:<8} {preset.cost}")
 
 
-@app.command("run", epilog="Example: mechlearn study run transferability --preset quick --out demo-output")
+@app.command("run", cls=Command, epilog="Example: mechlearn study run transferability --preset quick --out demo-output")
 def run_study(
-    name: Annotated[str, typer.Argument(help="The study; see `mechlearn study list`.")],
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="The study, as 'mechlearn study list' names it.")],
     preset: Annotated[
         str | None,
-        typer.Option(help="Named settings; the study's cheapest where left out.", show_default=False),
+        typer.Option(help="Named settings; by default the study's cheapest.", show_default=False),
     ] = None,
     config: Annotated[
         Path | None,
@@ -56,10 +57,16 @@ def run_study(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The folder of results; NAME-output where left out.", show_default=False),
+        typer.Option(help="Folder for the results; by default STUDY-output.", show_default=False),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="All that is random follows from it.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Seed of all random numbers; by default that of the settings.",
+            show_default=False,
+        ),
     ] = None,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
@@ -82,12 +89,12 @@ def run_study(
     if expert is not None:
         options["expert"] = str(existing(expert, "reading the expert set"))
     settings = study.configure(preset, config, options)
-    cost = study.preset(preset).cost + (", changed by the settings given" if config else "")
+    cost = study.cost(settings)
     if dry_run:
         _show_settings(settings, cost, as_json=as_json)
         return
     folder = out or Path(f"{name}-output")
-    say(f"study {name}: {cost}; results in {folder}")
+    say(f"study {name}: {cost + '; ' if cost else ''}results in {folder}")
     with _log_on_stderr():
         results = studies.run_study(study, settings, folder, workers=available_workers(workers), scheduler=scheduler)
     if as_json:
@@ -102,7 +109,7 @@ def _entry(study: Any) -> dict[str, Any]:
 
 
 def _show_settings(settings: Any, cost: str, *, as_json: bool) -> None:
-    say(f"it would cost: {cost}")
+    say(f"it would cost: {cost or 'not known, as these are the settings of no preset'}")
     if as_json:
         show_json(settings.model_dump(mode="json"))
     else:

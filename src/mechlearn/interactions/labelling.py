@@ -58,7 +58,7 @@ def labeller(name: str | Path, elements: Sequence[str] = ("W",)) -> Potential:
         if file is None:
             raise InputError(
                 f"choosing labeller {text!r}: no {text.upper()} file that comes with LAMMPS knows "
-                f"{', '.join(elements)} together; give the path of one"
+                f"{' and '.join(elements)}; give the path of one that does, or 'module:callable' for an ASE calculator"
             )
         return LammpsPotential.from_files(file, elements=elements if text == "eam" else ())
     if text == "gpaw":

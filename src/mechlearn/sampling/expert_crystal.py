@@ -113,7 +113,10 @@ class Crystal:
         measured = reference_states[atomic_numbers[element]] or {}
         lattice = lattice or str(measured.get("symmetry"))
         if lattice not in get_args(Lattice):
-            raise InputError(f"{doing}: its lattice is {lattice!r}; give crystal='bcc', 'fcc' or 'hcp'")
+            raise InputError(
+                f"{doing}: its crystal is {lattice}, and the groups are those of bcc, fcc and hcp; give another "
+                "element, or crystal='bcc', 'fcc' or 'hcp'"
+            )
         temperature = MELTING_TEMPERATURES.get(element) if melting_temperature is None else melting_temperature
         if temperature is None:
             raise InputError(f"{doing}: no melting point is on record; give melting_temperature in K")

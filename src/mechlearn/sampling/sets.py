@@ -10,11 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from mechlearn.engines import executor, run_campaign
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential, label, labeller
 from mechlearn.records import differences, plain, read_json, write_json
 from mechlearn.sampling.expert import expert_structures
+from mechlearn.sampling.expert_crystal import Crystal
 from mechlearn.sampling.generator import STRUCTURES_PER_PART, GenerationSettings, generate_structures, reference_scale
 from mechlearn.structures import StructureBatch, StructureSet, read_structures
 
@@ -155,10 +158,12 @@ def generate(
     Raises
     ------
     InputError
-        If ``count`` is below one, or the folder holds a set made otherwise.
+        If ``count`` or the atomic volume is not positive, or the folder holds a set made otherwise.
     """
     if count < 1:
         raise InputError(f"generating structures: the count is {count}; give at least 1")
+    if settings.atomic_volume is not None and not 0 < settings.atomic_volume < np.inf:
+        raise InputError(f"generating structures: the atomic volume is {settings.atomic_volume} Å³; give one above 0")
     recipe = {
         "kind": "entropy",
         "settings": asdict(settings),
@@ -212,7 +217,15 @@ def expert_set(
         Same seed, same set.
     workers, scheduler
         As in :func:`mechlearn.engines.executor`.
+
+    Raises
+    ------
+    InputError
+        If the element is none to build with, or no such potential knows it; before anything is made.
     """
+    Crystal.of(element)
+    if potential is not None:
+        labeller(potential, (element,))
     recipe = {"kind": "expert", "element": element, "potential": potential, "seed": seed}
     maker = _Expert(element, count, potential, seed)
     return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set")

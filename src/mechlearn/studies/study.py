@@ -82,6 +82,15 @@ class Study(Generic[Config]):
             raise InputError(f"study {self.name}: no preset {name!r}; {suggestion(name, self.presets)}")
         return self.presets[name]
 
+    def cost(self, config: Config) -> str:
+        """What running these settings costs, in plain words: that of the preset they are, whatever their seed.
+
+        Empty where they are those of no preset.
+        """
+        seed = {"seed": config.seed}
+        same = (preset.cost for preset in self.presets.values() if preset.config.model_copy(update=seed) == config)
+        return next(same, "")
+
     def configure(
         self,
         preset: str | None = None,
