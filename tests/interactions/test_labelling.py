@@ -83,7 +83,7 @@ def test_a_path_leads_to_its_file(tmp_path: Path) -> None:
         ),
         ("W_zhuo.eam.alloy", ("W",), r"did you mean 'W_zhou.eam.alloy'\?"),
         ("qqqqqqqq", ("W",), "there is none named 'qqqqqqqq'; give one of"),
-        ("eam", ("W", "Cu"), "no EAM file that comes with LAMMPS knows W, Cu together"),
+        ("eam", ("W", "Cu"), "no EAM file that comes with LAMMPS knows W and Cu"),
         ("snap", ("He",), "no SNAP file that comes with LAMMPS knows He"),
         ("W_zhou.eam.alloy", ("Cu",), "it knows W, not Cu"),
         ("no.such.module:thing", ("W",), "No module named 'no'; give 'module:callable'"),

@@ -85,8 +85,8 @@ def test_another_lattice_keeps_the_atomic_volume_as_a_guess(eam: LammpsPotential
     ("arguments", "message"),
     [
         ({"element": "Xx"}, "no chemical symbol"),
-        ({"element": "Si"}, "its lattice is 'diamond'"),
-        ({"element": "W", "lattice": "cubic"}, "its lattice is 'cubic'"),
+        ({"element": "Si"}, "its crystal is diamond"),
+        ({"element": "W", "lattice": "cubic"}, "its crystal is cubic"),
         ({"element": "W", "lattice": "fcc"}, "not fcc in nature"),
         ({"element": "W", "lattice_constant": -3.0}, "lattice_constant is -3.0"),
         ({"element": "W", "melting_temperature": 0.0}, "melting_temperature is 0.0"),

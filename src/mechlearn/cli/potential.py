@@ -46,9 +46,7 @@ def fit(
     cutoff: CutoffOption = 4.73,
     energy_weight: Annotated[float, typer.Option(help="Weight of energy errors in eV/atom.")] = 100.0,
     force_weight: Annotated[float, typer.Option(help="Weight of force errors in eV/Å.")] = 1.0,
-    stress_weight: Annotated[
-        float, typer.Option(help="Weight of stress errors in eV/Å³; not for networks.")
-    ] = 0.0,
+    stress_weight: Annotated[float, typer.Option(help="Weight of stress errors in eV/Å³; not for networks.")] = 0.0,
     group_weight: Annotated[
         list[str] | None,
         typer.Option(metavar="GROUP=FACTOR", help="Factor on the weights of a group; may be repeated."),

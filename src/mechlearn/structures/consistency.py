@@ -173,7 +173,7 @@ def _candidates(batch: StructureBatch) -> dict[str, Float[np.ndarray, "structure
 def _frame(batch: StructureBatch) -> tuple[_Frame, Float[np.ndarray, "atoms coordinates"]]:
     """A frame for the environments of a batch, and these environments in it."""
     cutoff, elements = environment_cutoff(batch), np.unique(batch.species)
-    pairs = neighbour_pairs(batch, cutoff)
+    pairs = neighbour_pairs(batch, cutoff, allow_twins=True)
     features = atomic_environments(batch, pairs, cutoff, elements)
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 1e-9, spread, np.inf)
@@ -188,7 +188,7 @@ def _frame(batch: StructureBatch) -> tuple[_Frame, Float[np.ndarray, "atoms coor
 
 def _points(batch: StructureBatch, frame: _Frame, scale: float) -> Float[np.ndarray, "atoms coordinates"]:
     """The environments of a batch in a frame; atoms of different elements are far from each other."""
-    pairs = neighbour_pairs(batch, frame.cutoff * (1.0 + 2.0 * _STRAIN))
+    pairs = neighbour_pairs(batch, frame.cutoff * (1.0 + 2.0 * _STRAIN), allow_twins=True)
     features = atomic_environments(batch, pairs, frame.cutoff, frame.elements, scale)
     kinds = (batch.species[:, None] == frame.elements) * 1e3
     return np.hstack([(features - frame.mean) @ frame.transform, kinds])

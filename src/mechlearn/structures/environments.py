@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 from ase.data import covalent_radii
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mechlearn.structures.batch import StructureBatch
 from mechlearn.structures.neighbours import NeighbourPairs, neighbour_pairs
@@ -98,14 +98,14 @@ def chunks(batch: StructureBatch) -> Iterator[StructureBatch]:
 
 
 def _survey_chunk(batch: StructureBatch, cutoff: float, elements: Int[np.ndarray, " kinds"]) -> tuple[np.ndarray, ...]:
-    pairs = neighbour_pairs(batch, cutoff)
+    pairs = neighbour_pairs(batch, cutoff, allow_twins=True)
     features = atomic_environments(batch, pairs, cutoff, elements)
     mean = structure_mean(batch, features)
     root = np.sqrt(structure_mean(batch, features**2))
     radii = covalent_radii[batch.species]
     ratios = pairs.distances / (radii[pairs.first] + radii[pairs.second])
     closest, ratio = (_smallest(batch, pairs, values) for values in (pairs.distances, ratios))
-    stacked = _has_coincident_atoms(batch)
+    stacked = batch.structure_of_atom[pairs.twins >= 0]
     closest[stacked] = ratio[stacked] = 0.0
     return np.hstack([mean, root]), closest, ratio, _asymmetry(batch, pairs, cutoff)
 
@@ -135,18 +135,3 @@ def _asymmetry(batch: StructureBatch, pairs: NeighbourPairs, cutoff: float) -> F
         axis=1,
     )
     return np.maximum.reduceat(np.linalg.norm(sums, axis=1), batch.offsets[:-1])
-
-
-def _has_coincident_atoms(batch: StructureBatch) -> Bool[np.ndarray, " structures"]:
-    """Whether two atoms share one place, which a search that skips distance zero cannot see."""
-    owner = batch.structure_of_atom
-    fractions = np.einsum("ai,aij->aj", batch.positions, np.linalg.inv(batch.cells)[owner])
-    found = np.zeros(len(batch), dtype=bool)
-    # Two grids, half a step apart: equal numbers on both sides of one grid's edge meet in the other.
-    for shift in (0.0, 0.5):
-        places = np.floor(np.where(batch.periodic[owner], fractions % 1.0, fractions) * 1e8 + shift)
-        places = np.where(batch.periodic[owner], places % 1e8, places)
-        order = np.lexsort((places[:, 2], places[:, 1], places[:, 0], owner))
-        same = (np.diff(places[order], axis=0) == 0).all(axis=1) & (np.diff(owner[order]) == 0)
-        found[owner[order[1:][same]]] = True
-    return found

@@ -112,10 +112,12 @@ def neighbour_lists(positions, cells, offsets, periodic, cutoff):
     """Full neighbour lists of every atom of every structure, sorted by the first atom.
 
     Returns ``starts`` (atoms + 1), ``second``, ``vectors`` and ``distances`` (pairs); the neighbours of atom
-    ``i`` are the entries ``starts[i]:starts[i + 1]``.
+    ``i`` are the entries ``starts[i]:starts[i + 1]``.  Last come ``twins`` (atoms): another atom in the very
+    place of this one, which is not among its neighbours, or -1.
     """
     atoms = positions.shape[0]
     starts = np.zeros(atoms + 1, dtype=np.int64)
+    twins = np.full(atoms, -1, dtype=np.int64)
     capacity = 32 * atoms + 64
     second = np.empty(capacity, dtype=np.int64)
     vectors = np.empty((capacity, 3))
@@ -148,22 +150,22 @@ def neighbour_lists(positions, cells, offsets, periodic, cutoff):
                         last_ghost = bin_starts[row + min(c2 + 2, shape[2])]
                         pairs = _append_close(
                             sorted_points, sorted_owner, first_ghost, last_ghost, x, y, z, square, squares,
-                            base, second, vectors, distances, pairs,
+                            base, i, second, vectors, distances, twins, pairs,
                         )  # fmt: skip
             else:
                 pairs = _append_close(
                     sorted_points, sorted_owner, 0, ghosts, x, y, z, square, squares,
-                    base, second, vectors, distances, pairs,
+                    base, i, second, vectors, distances, twins, pairs,
                 )  # fmt: skip
             starts[base + i + 1] = pairs
-    return starts, second[:pairs].copy(), vectors[:pairs].copy(), distances[:pairs].copy()
+    return starts, second[:pairs].copy(), vectors[:pairs].copy(), distances[:pairs].copy(), twins
 
 
 @njit(cache=True, nogil=True)
 def _append_close(
-    points, owner, first_ghost, last_ghost, x, y, z, square, squares, base, second, vectors, distances, pairs
-):
-    """Append the ghosts ``first_ghost:last_ghost`` that lie within the cutoff of (x, y, z), itself left out."""
+    points, owner, first_ghost, last_ghost, x, y, z, square, squares, base, atom, second, vectors, distances, twins, pairs
+):  # fmt: skip
+    """Append the ghosts ``first_ghost:last_ghost`` within the cutoff of ``atom`` at (x, y, z), itself left out."""
     # Squared distances first: without a branch this loop runs on all SIMD lanes.
     for g in range(first_ghost, last_ghost):
         dx = points[0, g] - x
@@ -172,12 +174,15 @@ def _append_close(
         squares[g] = dx * dx + dy * dy + dz * dz
     for g in range(first_ghost, last_ghost):
         d2 = squares[g]
-        # An atom's own image is at zero exactly, and another atom at zero is an overlap that checks report.
-        if 1e-20 < d2 < square:
+        if d2 >= square:
+            continue
+        if d2 > 1e-20:
             second[pairs] = base + owner[g]
             vectors[pairs, 0] = points[0, g] - x
             vectors[pairs, 1] = points[1, g] - y
             vectors[pairs, 2] = points[2, g] - z
             distances[pairs] = np.sqrt(d2)
             pairs += 1
+        elif owner[g] != atom:
+            twins[base + atom] = base + owner[g]
     return pairs

@@ -26,12 +26,15 @@ class NeighbourPairs:
         From the atom to its neighbour's image, Å.
     distances : (pairs,)
         Å.
+    twins : (atoms,)
+        An atom in the very place of this one, which no pair has, or -1; all -1 unless they were allowed.
     """
 
     starts: Int[np.ndarray, " atoms_and_one"]
     second: Int[np.ndarray, " pairs"]
     vectors: Float[np.ndarray, "pairs 3"]
     distances: Float[np.ndarray, " pairs"]
+    twins: Int[np.ndarray, " atoms"]
 
     @cached_property
     def first(self) -> Int[np.ndarray, " pairs"]:
@@ -39,7 +42,7 @@ class NeighbourPairs:
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
 
-def neighbour_pairs(batch: StructureBatch, cutoff: float) -> NeighbourPairs:
+def neighbour_pairs(batch: StructureBatch, cutoff: float, *, allow_twins: bool = False) -> NeighbourPairs:
     """Find all ordered pairs of atoms closer than ``cutoff``.
 
     Any cell will do: tiny, sheared, or smaller than the cutoff.  The cost is linear in the number of atoms.
@@ -50,11 +53,13 @@ def neighbour_pairs(batch: StructureBatch, cutoff: float) -> NeighbourPairs:
         The structures; directions that are not periodic have no images.
     cutoff : float
         Å, above zero.
+    allow_twins : bool
+        Whether two atoms may be in one place.  Their pair has no direction, so that no force could part them.
 
     Raises
     ------
     InputError
-        If the cutoff is not a positive finite number, or a cell is singular.
+        If the cutoff is not a positive finite number, a cell is singular, or two atoms are in one place.
 
     Examples
     --------
@@ -68,7 +73,22 @@ def neighbour_pairs(batch: StructureBatch, cutoff: float) -> NeighbourPairs:
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise InputError(f"searching neighbours: the cutoff is {cutoff} Å; give a positive number")
     check_cells(batch)
-    return NeighbourPairs(*neighbour_lists(batch.positions, batch.cells, batch.offsets, batch.periodic, float(cutoff)))
+    pairs = NeighbourPairs(*neighbour_lists(batch.positions, batch.cells, batch.offsets, batch.periodic, float(cutoff)))
+    if not allow_twins and (pairs.twins >= 0).any():
+        raise _twins_error(batch, pairs.twins)
+    return pairs
+
+
+def _twins_error(batch: StructureBatch, twins: Int[np.ndarray, " atoms"]) -> InputError:
+    """What to say of the first two atoms in one place."""
+    atom = int(np.argmax(twins >= 0))
+    index = int(batch.structure_of_atom[atom])
+    start = int(batch.offsets[index])
+    return InputError(
+        f"searching neighbours: atoms {atom - start} and {int(twins[atom]) - start} of structure {index} "
+        f"({batch.names[index] or 'unnamed'}) are both at {batch.positions[atom].tolist()} Å, or at images of it; "
+        "move or remove one"
+    )
 
 
 def check_cells(batch: StructureBatch) -> None:
