@@ -284,5 +284,5 @@ def _measured_constant(element: str, lattice: str) -> float:
 
 def closest_pair(atoms: Atoms, cutoff: float) -> float:
     """The smallest distance of two atoms, images included, Å; the cutoff where none is below it."""
-    pairs = neighbour_pairs(StructureBatch.from_atoms([atoms]), cutoff)
-    return float(pairs.distances.min(initial=cutoff))
+    pairs = neighbour_pairs(StructureBatch.from_atoms([atoms]), cutoff, allow_twins=True)
+    return 0.0 if (pairs.twins >= 0).any() else float(pairs.distances.min(initial=cutoff))

@@ -163,7 +163,8 @@ def neighbour_lists(positions, cells, offsets, periodic, cutoff):
 
 @njit(cache=True, nogil=True)
 def _append_close(
-    points, owner, first_ghost, last_ghost, x, y, z, square, squares, base, atom, second, vectors, distances, twins, pairs
+    points, owner, first_ghost, last_ghost, x, y, z, square, squares,
+    base, atom, second, vectors, distances, twins, pairs,
 ):  # fmt: skip
     """Append the ghosts ``first_ghost:last_ghost`` within the cutoff of ``atom`` at (x, y, z), itself left out."""
     # Squared distances first: without a branch this loop runs on all SIMD lanes.
@@ -174,7 +175,7 @@ def _append_close(
         squares[g] = dx * dx + dy * dy + dz * dz
     for g in range(first_ghost, last_ghost):
         d2 = squares[g]
-        if d2 >= square:
+        if not d2 < square:
             continue
         if d2 > 1e-20:
             second[pairs] = base + owner[g]

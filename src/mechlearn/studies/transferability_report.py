@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,29 +77,23 @@ class Findings:
         return chosen
 
 
-def asymmetry(measured: Measured) -> tuple[float, float]:
-    """How many times worse DE → EM is than EM → EM, and EM → DE than DE → DE (energy RMSE)."""
-    matrix = measured.transfer
-    return (
-        matrix[EXPERT, ENTROPY].rmse.value / matrix[ENTROPY, ENTROPY].rmse.value,
-        matrix[ENTROPY, EXPERT].rmse.value / matrix[EXPERT, EXPERT].rmse.value,
-    )
+def outward(measured: Measured) -> Metric:
+    """How many times worse DE → EM is than EM → EM (energy RMSE on the same structures)."""
+    return measured.transfer[EXPERT, ENTROPY].ratio
+
+
+def inward(measured: Measured) -> Metric:
+    """How many times worse EM → DE is than DE → DE."""
+    return measured.transfer[ENTROPY, EXPERT].ratio
 
 
 def summary(config: TransferabilityConfig, findings: Findings) -> list[str]:
     """What was found and how far to trust it, in plain words."""
     shown = findings.shown(config)
-    worse = [asymmetry(each) for each in shown]
-    outward, inward = [pair[0] for pair in worse], [pair[1] for pair in worse]
-    verdict = (
-        "Train on the diverse set if the potential will meet structures that nobody foresaw."
-        if min(outward) > 2 * max(inward)
-        else "In this run the two directions differ too little to prefer one set."
-    )
     first = (
-        f"Potentials trained on the expert-curated set make energy errors {_span(outward)} times as large on the "
-        f"entropy-optimised set as potentials trained on that set; the other way round the factor is {_span(inward)}. "
-        f"{verdict}"
+        f"Trained on the expert-curated set, potentials make energy errors {_span(shown, outward)} times as large on the "
+        "entropy-optimised set as potentials trained on that set; the other way round the factor is "
+        f"{_span(shown, inward)}. {_verdict(shown)}"
     )
     unstable = [row for row in findings.conservation if not row["stable"]]
     orders = [row["order"] for row in findings.conservation if row["order"] is not None]
@@ -133,27 +127,43 @@ def _breadth(findings: Findings) -> str:
     )
 
 
-def _span(values: Sequence[float]) -> str:
+def _span(measured: Sequence[Measured], factor: Callable[[Measured], Metric]) -> str:
+    values = [factor(each).value for each in measured]
     low, high = significant(min(values), 2), significant(max(values), 2)
     return low if low == high else f"{low}–{high}"
+
+
+def _verdict(measured: Sequence[Measured]) -> str:
+    """Which direction costs more, as far as the intervals can tell."""
+    clear = [each for each in measured if outward(each).low > inward(each).high]
+    if len(clear) == len(measured):
+        return (
+            "In every model compared, the way out of the expert set costs more than the way in, beyond the 95% "
+            "intervals: the diverse set is the safer ground where structures come that nobody foresaw, the expert set "
+            "the more accurate one for what it holds."
+        )
+    if clear:
+        names = ", ".join(each.plan.name for each in clear)
+        return f"Beyond the 95% intervals the way out of the expert set costs more than the way in for {names} only."
+    return "Within the 95% intervals neither way costs more than the other: this run does not prefer one set."
 
 
 def build_report(config: TransferabilityConfig, findings: Findings, command: str, started: datetime) -> Report:
     """The page."""
     shown = findings.shown(config)
     diversity = findings.comparison.second_over_first
-    best = max(shown, key=lambda each: asymmetry(each)[0])
+    best = max(shown, key=lambda each: outward(each).value)
     return Report(
         title=f"Does the training set make the potential? {config.element}, {config.structures:,} structures a set",
         summary=summary(config, findings),
         highlights=[
             Highlight(
-                f"{significant(asymmetry(best)[0], 2)}×",
+                f"{significant(outward(best).value, 2)}×",
                 "expert → entropy",
                 f"over entropy → entropy; {best.plan.name}",
             ),
             Highlight(
-                f"{significant(asymmetry(best)[1], 2)}×", "entropy → expert", f"over expert → expert; {best.plan.name}"
+                f"{significant(inward(best).value, 2)}×", "entropy → expert", f"over expert → expert; {best.plan.name}"
             ),
             Highlight(
                 f"{diversity.broader} of {diversity.directions}",
@@ -195,8 +205,8 @@ def _data_section(findings: Findings) -> Section:
             Table(*comparison.table(), caption="The two sets beside each other."),
             Picture(
                 energy_distributions(findings.energies),
-                "Energies of the structures of each set (paper: Figure 2, left). The expert set gathers near the "
-                "ground state; the entropy set spreads above it.",
+                "Energies of the structures of each set (paper: Figure 2, left). How far does "
+                "each reach above the ground state?",
                 "Distributions of energy per atom of both sets",
             ),
             Picture(
@@ -224,8 +234,8 @@ def _data_section(findings: Findings) -> Section:
                     },
                     order=(ENTROPY, EXPERT),
                 ),
-                "Both sets along the first two principal components of each (paper: Supplement). The expert set falls "
-                "into clusters; the entropy set is one cloud.",
+                "Both sets along the first two principal components of each (paper: Supplement). Look whether a "
+                "set falls into clusters or is one cloud, and whether one lies inside the other.",
                 "Scatter of both sets along principal components",
             ),
         ],
@@ -252,7 +262,7 @@ def _accuracy_section(findings: Findings) -> Section:
             Picture(
                 accuracy_against_size(points),
                 "Energy error on held-out structures of the same set against the number of fitted parameters "
-                "(paper: Figure 3). Past about a thousand parameters little is gained.",
+                "(paper: Figure 3). Look where the points stop falling: more parameters gain nothing from there on.",
                 "Validation error against number of parameters for both sets",
             )
         ],
