@@ -10,7 +10,8 @@ from mechlearn.evaluation.diversity import (
 )
 from mechlearn.evaluation.regression import RegressionErrors, regression_errors
 from mechlearn.evaluation.resampling import Interval, bootstrap_interval, bootstrap_intervals
-from mechlearn.evaluation.scorecard import GroupRow, Metric, Scorecard, regression_scorecard
+from mechlearn.evaluation.scorecard import GroupRow, Metric, Scorecard
+from mechlearn.evaluation.scoring import regression_scorecard
 from mechlearn.evaluation.tables import significant
 from mechlearn.evaluation.transfer import GroupHoldout, TransferCell, TransferMatrix, group_holdout
 

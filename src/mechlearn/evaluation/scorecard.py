@@ -6,24 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final
 
-import numpy as np
-from jaxtyping import Bool, Float, Int
+from mechlearn.drawing import Bar, interval_bars
+from mechlearn.evaluation.resampling import Interval
+from mechlearn.evaluation.tables import NO_NUMBER, html_table, interval_text, significant, text_table
 
-from mechlearn.errors import InputError
-from mechlearn.evaluation.regression import (
-    determination,
-    error_columns,
-    labelled_values,
-    mean_absolute,
-    regression_errors,
-    root_mean_square,
-    share_within,
-)
-from mechlearn.evaluation.resampling import GroupLabels, Interval, bootstrap_intervals
-from mechlearn.evaluation.tables import html_table, interval_text, significant, text_table
-from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
+#: A number below this that has a unit (eV/atom, eV/Å, GPa) is round-off, and shown as zero.
+ROUND_OFF: Final = 1e-10
 
 
 @dataclass(frozen=True)
@@ -56,11 +46,28 @@ class Metric:
         """A metric from a bootstrap interval."""
         return cls(name, interval.estimate, unit, interval.low, interval.high, count)
 
+    @property
+    def value_text(self) -> str:
+        """The value as a person reads it, round-off as zero."""
+        return significant(self._rounded(self.value))
+
+    @property
+    def interval_text(self) -> str:
+        """The interval as a person reads it, a dash where there is none."""
+        return interval_text(self._rounded(self.low), self._rounded(self.high))
+
+    @property
+    def is_round_off(self) -> bool:
+        """Whether the value is no more than the rounding of the computer's numbers."""
+        return self.value != self._rounded(self.value) and math.isfinite(self.value)
+
+    def _rounded(self, value: float) -> float:
+        return 0.0 if self.unit and abs(value) < ROUND_OFF else value
+
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
-        between = interval_text(self.low, self.high)
-        interval = f" ({between})" if math.isfinite(self.low) and math.isfinite(self.high) else ""
-        return f"{significant(self.value)}{unit}{interval}"
+        interval = f" ({self.interval_text})" if math.isfinite(self.low) and math.isfinite(self.high) else ""
+        return f"{self.value_text}{unit}{interval}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it: ``None`` for a number that is not there."""
@@ -137,9 +144,7 @@ class Scorecard:
     def metric_table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows, as text, of the metrics."""
         header = ["metric", "value", "unit", "interval", "values"]
-        rows = [
-            [m.name, significant(m.value), m.unit, interval_text(m.low, m.high), f"{m.count:,}"] for m in self.metrics
-        ]
+        rows = [[m.name, m.value_text, m.unit, m.interval_text, f"{m.count:,}"] for m in self.metrics]
         return header, rows
 
     def group_table(self) -> tuple[list[str], list[list[str]]]:
@@ -149,8 +154,8 @@ class Scorecard:
         header += [f"{name} ({unit})" if unit else name for name, unit in columns.items()]
         rows = []
         for row in self.per_group:
-            values = {metric.name: metric.value for metric in row.metrics}
-            numbers = [significant(values.get(name, math.nan)) for name in columns]
+            texts = {metric.name: metric.value_text for metric in row.metrics}
+            numbers = [texts.get(name, NO_NUMBER) for name in columns]
             rows.append([row.group or "(no name)", f"{row.structures:,}", f"{row.atoms:,}", *numbers])
         return header, rows
 
@@ -166,8 +171,19 @@ class Scorecard:
         parts = [html_table(*self.metric_table(), caption=self.title)]
         if self.per_group:
             parts.append(html_table(*self.group_table(), caption="By group"))
+            parts += self._pictures()
         parts += [f"<p>{escape(note)}</p>" for note in self.notes]
         return "\n".join(parts)
+
+    def _pictures(self) -> list[str]:
+        """The root mean square errors by group, one picture a quantity."""
+        found: dict[tuple[str, str], list[Bar]] = {}
+        for row in self.per_group:
+            for metric in row.metrics:
+                if metric.name.endswith("RMSE"):
+                    bar = Bar(row.group or "(no name)", metric.value, metric.low, metric.high)
+                    found.setdefault((metric.name, metric.unit), []).append(bar)
+        return [interval_bars(bars, f"{name} by group", f"{name}, {unit}") for (name, unit), bars in found.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -187,234 +203,6 @@ class Scorecard:
             per_group=tuple(GroupRow.from_dict(row) for row in stored["per_group"]),
             notes=tuple(stored["notes"]),
         )
-
-
-# ---------------------------------------------------------------------- scoring a potential
-
-
-@runtime_checkable
-class Predictions(Protocol):
-    """What a model says: total energies (eV), forces (eV/Å) and stresses (eV/Å³, Voigt) as flat arrays."""
-
-    @property
-    def energies(self) -> Float[np.ndarray, " structures"]:
-        """Total energies, eV."""
-        ...
-
-    @property
-    def forces(self) -> Float[np.ndarray, "atoms 3"]:
-        """Forces, eV/Å."""
-        ...
-
-    @property
-    def stresses(self) -> Float[np.ndarray, "structures 6"]:
-        """Stresses in Voigt order, eV/Å³."""
-        ...
-
-
-@runtime_checkable
-class LabelledStructures(Predictions, Protocol):
-    """Labels of many structures: structure ``s`` owns the atoms ``offsets[s]:offsets[s + 1]``."""
-
-    @property
-    def offsets(self) -> Int[np.ndarray, " structures_and_one"]:
-        """Where each structure's atoms begin."""
-        ...
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The group of each structure."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """One quantity of all structures, its labelled values flat, each with its structure."""
-
-    name: str
-    unit: str
-    predicted: Float[np.ndarray, " values"]
-    reference: Float[np.ndarray, " values"]
-    structure: Int[np.ndarray, " values"]
-
-    def of(self, chosen: Bool[np.ndarray, " structures"]) -> _Compared:
-        """The values of the chosen structures alone."""
-        own = chosen[self.structure]
-        return _Compared(self.name, self.unit, self.predicted[own], self.reference[own], self.structure[own])
-
-
-def regression_scorecard(
-    title: str,
-    predicted: Predictions,
-    reference: LabelledStructures,
-    rng: np.random.Generator,
-    *,
-    specimens: GroupLabels | None = None,
-    level: float = 0.95,
-    draws: int = 1000,
-) -> Scorecard:
-    """Score predicted energies, forces and stresses against labels, with intervals and by group.
-
-    Energies are compared per atom, forces per component, stresses per Voigt component in GPa; each gets its
-    RMSE, MAE, R², the error that 99% of the values stay below, and the largest.  Intervals come from drawing
-    whole structures again (BCa bootstrap), or whole specimens where structures are not independent.
-
-    Parameters
-    ----------
-    title
-        What is scored on what.
-    predicted
-        Anything with ``energies``, ``forces`` and ``stresses``: an evaluation, a batch.
-    reference
-        The labels, with ``offsets`` and ``groups`` too; NaN where there is no label.
-    rng
-        For the bootstrap.
-    specimens : (structures,), optional
-        The independent unit each structure belongs to; every structure its own where not given.
-    level, draws
-        Of the bootstrap.
-
-    Raises
-    ------
-    InputError
-        If shapes differ or nothing has a label.
-    WorkError
-        If a labelled prediction is not finite.
-    """
-    sizes = np.diff(reference.offsets)
-    units = np.arange(len(sizes)) if specimens is None else np.asarray(specimens)
-    if len(units) != len(sizes):
-        raise InputError(f"scoring '{title}': {len(units)} specimens for {len(sizes)} structures; give one a structure")
-    quantities = _compared_quantities(predicted, reference, sizes)
-    if not quantities:
-        raise InputError(f"scoring '{title}': no structure has an energy, force or stress label; label them first")
-    metrics: list[Metric] = []
-    for quantity in quantities:
-        metrics += _metrics_of(quantity, units, rng, level, draws)
-    groups = np.asarray(reference.groups, dtype=object)
-    rows = []
-    for group in dict.fromkeys(reference.groups):
-        chosen = groups == group
-        short = [metric for q in quantities for metric in _short_metrics(q.of(chosen), units, rng, level, draws)]
-        rows.append(GroupRow(group, int(chosen.sum()), int(sizes[chosen].sum()), tuple(short)))
-    rows.sort(key=_badness, reverse=True)
-    return Scorecard(title, tuple(metrics), tuple(rows), _notes(quantities, len(sizes), specimens is not None, level))
-
-
-def _compared_quantities(
-    predicted: Predictions, reference: LabelledStructures, sizes: Int[np.ndarray, " structures"]
-) -> list[_Compared]:
-    """Energies per atom, force components and stress components, where there are labels."""
-    structures = np.arange(len(sizes))
-    if predicted.energies.shape != reference.energies.shape:
-        labelled_values(predicted.energies, reference.energies, "energies")
-    candidates = [
-        ("energy", "eV/atom", predicted.energies / sizes, reference.energies / sizes, structures),
-        ("force", "eV/Å", predicted.forces, reference.forces, np.repeat(structures, sizes)),
-        (
-            "stress",
-            "GPa",
-            predicted.stresses * GPA_PER_EV_PER_CUBIC_ANGSTROM,
-            reference.stresses * GPA_PER_EV_PER_CUBIC_ANGSTROM,
-            structures,
-        ),
-    ]
-    found = []
-    for name, unit, predictions, labels, structure in candidates:
-        # A potential that gives no stress at all says so with NaN throughout; that is no failure.
-        if name == "stress" and np.isnan(predictions).all():
-            continue
-        labelled = labelled_values(predictions, labels, {"energy": "energies"}.get(name, f"{name} components"))
-        if labelled.any():
-            owner = structure if labels.ndim == 1 else np.repeat(structure[:, None], labels.shape[1], axis=1)
-            found.append(_Compared(name, unit, predictions[labelled], labels[labelled], owner[labelled]))
-    return found
-
-
-def _metrics_of(
-    quantity: _Compared, units: np.ndarray, rng: np.random.Generator, level: float, draws: int
-) -> list[Metric]:
-    """The full set of metrics of one quantity."""
-    errors = regression_errors(quantity.predicted, quantity.reference, quantity.name)
-    columns = error_columns(quantity.predicted, quantity.reference, errors.worst_percent)
-    intervals = bootstrap_intervals(
-        {"RMSE": root_mean_square, "MAE": mean_absolute, "R²": determination, "within": share_within},
-        columns,
-        units[quantity.structure],
-        rng,
-        level,
-        draws,
-    )
-    found = [
-        Metric.from_interval(
-            f"{quantity.name} {name}", intervals[name], "" if name == "R²" else quantity.unit, errors.count
-        )
-        for name in ("RMSE", "MAE", "R²")
-    ]
-    low, high = _quantile_interval(np.abs(quantity.predicted - quantity.reference), 0.99, intervals["within"])
-    name = quantity.name
-    found.append(Metric(f"{name} error, 99% below", errors.worst_percent, quantity.unit, low, high, errors.count))
-    found.append(Metric(f"{name} error, largest", errors.maximum, quantity.unit, count=errors.count))
-    return found
-
-
-def _quantile_interval(
-    root_squared: Float[np.ndarray, " values"], share: float, within: Interval
-) -> tuple[float, float]:
-    """The interval of a quantile from that of the share of values below it (Woodruff 1952).
-
-    Where the share of values below the estimated quantile is known to within (l, h), the true quantile
-    lies between the data's quantiles at 2·share − h and 2·share − l.
-    """
-    if not (math.isfinite(within.low) and math.isfinite(within.high)):
-        return math.nan, math.nan
-    shares = np.clip([2 * share - within.high, 2 * share - within.low], 0.0, 1.0)
-    low, high = np.quantile(root_squared, shares)
-    return float(low), float(high)
-
-
-def _short_metrics(
-    quantity: _Compared, units: np.ndarray, rng: np.random.Generator, level: float, draws: int
-) -> list[Metric]:
-    """RMSE and MAE of one quantity in one group; nothing where it has no label there."""
-    if len(quantity.reference) == 0:
-        return []
-    columns = error_columns(quantity.predicted, quantity.reference)
-    statistics = {"RMSE": root_mean_square, "MAE": mean_absolute}
-    intervals = bootstrap_intervals(statistics, columns, units[quantity.structure], rng, level, draws)
-    return [
-        Metric.from_interval(f"{quantity.name} {name}", interval, quantity.unit, len(quantity.reference))
-        for name, interval in intervals.items()
-    ]
-
-
-def _badness(row: GroupRow) -> float:
-    """The first metric of a row, by which rows are sorted; rows with none come last."""
-    return row.metrics[0].value if row.metrics else -math.inf
-
-
-def _notes(quantities: list[_Compared], structures: int, by_specimen: bool, level: float) -> tuple[str, ...]:
-    """What a reader must know: how intervals were made, what had no label, what is a constant offset."""
-    unit = "specimens" if by_specimen else "structures"
-    notes = ["One structure gives no interval."]
-    if structures > 1:
-        notes = [f"{level:.0%} intervals, true if the {unit} are independent; duplicates make them too narrow."]
-    for quantity in quantities:
-        labelled = len(np.unique(quantity.structure))
-        if labelled < structures:
-            notes.append(f"{structures - labelled:,} of {structures:,} structures have no {quantity.name} label.")
-    for name, plural in (("force", "forces"), ("stress", "stresses")):
-        if name not in {quantity.name for quantity in quantities}:
-            notes.append(f"No {plural} were compared.")
-    energy = next((quantity for quantity in quantities if quantity.name == "energy"), None)
-    if energy is not None:
-        errors = regression_errors(energy.predicted, energy.reference)
-        if errors.count > 9 and abs(errors.bias) > 0.7 * errors.rmse > 0:
-            notes.append(
-                f"Most of the energy error is one constant offset of {significant(errors.bias)} eV/atom "
-                "(mean signed error): the two sources of energy may have different zeros."
-            )
-    return tuple(notes)
 
 
 def _number_or_none(value: float) -> float | None:

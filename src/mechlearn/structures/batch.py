@@ -18,6 +18,7 @@ from ase.geometry import complete_cell
 from jaxtyping import Bool, Float, Int
 
 from mechlearn.errors import InputError
+from mechlearn.structures.summary import summary_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +278,10 @@ class StructureBatch:
             f"StructureBatch({len(self)} structures, {self.atoms} atoms of {'-'.join(self.elements) or 'nothing'}, "
             f"{labelled} with energies, {len(set(self.groups))} groups)"
         )
+
+    def _repr_html_(self) -> str:
+        heading = f"<b>StructureBatch</b>: {len(self):,} structures, {self.atoms:,} atoms of {', '.join(self.elements)}"
+        return summary_html(heading, self.groups, self.sizes, self.energies_per_atom)
 
 
 def _labels_of(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from mechlearn.errors import InputError, WorkError
 from mechlearn.structures.batch import StructureBatch
 from mechlearn.structures.columns import FORMAT_VERSION, METADATA_KEY, SCHEMA, from_table, to_table
+from mechlearn.structures.summary import summary_html
 
 _PART: Final = re.compile(r"part-(\d{6,})\.parquet")
 _PARTIAL: Final = re.compile(r"\.part-(?P<host>.+)\.(?P<process>\d+)\.[0-9a-f]+\.partial")
@@ -222,35 +223,15 @@ class StructureSet:
     # ------------------------------------------------------------------ showing
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(group) or '–'}</td><td>{count:,}</td><td>{atoms:,}</td><td>{energies}</td></tr>"
-            for group, count, atoms, energies in self._groups()
+        heading = f"<b>StructureSet</b> {html.escape(str(self.path))}: {len(self):,} structures, {self.atoms:,} atoms"
+        tables = [_read(part, ["group", "atoms", "energy"]) for part in self.parts]
+        columns = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        sizes = columns["atoms"].to_numpy()
+        # An absent energy is null on disk and NaN here.
+        energies = columns["energy"].to_numpy()
+        return summary_html(
+            f"{heading} in {len(self.parts)} parts", columns["group"].to_pylist(), sizes, energies / sizes
         )
-        return (
-            f"<p><b>StructureSet</b> {html.escape(str(self.path))}: {len(self):,} structures, {self.atoms:,} "
-            "atoms in "
-            f"{len(self.parts)} parts</p><table><thead><tr><th>group</th><th>structures</th><th>atoms</th>"
-            f"<th>energy, eV/atom</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-    def _groups(self) -> list[tuple[str, int, int, str]]:
-        """Name, structures, atoms and range of energies of each group, in order of appearance."""
-        found: dict[str, tuple[int, int, float, float]] = {}
-        for part in self.parts:
-            table = _read(part, ["group", "atoms", "energy"]).to_pydict()
-            for group, atoms, energy in zip(table["group"], table["atoms"], table["energy"], strict=True):
-                count, total, low, high = found.get(group, (0, 0, np.inf, -np.inf))
-                each = np.nan if energy is None else energy / atoms
-                found[group] = (
-                    count + 1,
-                    total + atoms,
-                    float(np.fmin(low, each)),
-                    float(np.fmax(high, each)),
-                )
-        return [
-            (group, count, total, f"{low:.3f} … {high:.3f}" if low <= high else "–")
-            for group, (count, total, low, high) in found.items()
-        ]
 
 
 # ---------------------------------------------------------------------- files

@@ -1,0 +1,114 @@
+"""Rows of the table of ratios: the same work by us and by a peer, timed in turns, with the accuracy of both."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    name : str
+        What was done.
+    peer : str
+        Who else did it.
+    ratio, spread : float
+        The peer's time over ours, the median over rounds, and half the distance of its quartiles.
+    ours, theirs : float
+        Rates, in ``unit``.
+    unit : str
+        Of the rates.
+    accuracy : str
+        How far the two answers differ.
+    """
+
+    name: str
+    peer: str
+    ratio: float
+    spread: float
+    ours: float
+    theirs: float
+    unit: str
+    accuracy: str
+
+
+def compare(
+    name: str,
+    peer: str,
+    work: int,
+    unit: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    accuracy: str,
+    rounds: int = 7,
+) -> Row:
+    """Time both in turns, so that what else the machine does meets both alike.
+
+    Parameters
+    ----------
+    work
+        How many units (atoms, structures) one call does.
+    ours, theirs
+        The calls; each is made once before the clock starts.
+    rounds
+        How many pairs of calls.
+    """
+    ours()
+    theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
+    ratios = sorted(their / our for our, their in pairs)
+    best_ours, best_theirs = (min(pair[side] for pair in pairs) for side in (0, 1))
+    return Row(
+        name=name,
+        peer=peer,
+        ratio=round(ratios[rounds // 2], 2),
+        spread=round((ratios[(3 * rounds) // 4] - ratios[rounds // 4]) / 2, 2),
+        ours=round(work / best_ours, 1),
+        theirs=round(work / best_theirs, 1),
+        unit=unit,
+        accuracy=accuracy,
+    )
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def record(rows: Sequence[Row]) -> None:
+    """Print the rows and put them into ``results.json`` in the place of older ones of the same name."""
+    stored = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"rows": []}
+    names = {row.name for row in rows}
+    kept = [row for row in stored["rows"] if row["name"] not in names]
+    stored = {"machine": machine(), "rows": [*kept, *(asdict(row) for row in rows)]}
+    RESULTS.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for row in rows:
+        print(
+            f"{row.name:16s} {row.ratio:7.2f} ± {row.spread:.2f} times {row.peer}: "
+            f"{row.ours:,.0f} against {row.theirs:,.0f} {row.unit}; {row.accuracy}"
+        )
+
+
+def machine() -> dict[str, object]:
+    """What it ran on."""
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
