@@ -206,7 +206,7 @@ def transfer_heatmap(matrices: Sequence[TransferMatrix]) -> go.Figure:
     figure = make_subplots(
         rows=1,
         cols=len(matrices),
-        subplot_titles=[f"<b>{matrix.title.rstrip(',')}</b>" for matrix in matrices],
+        subplot_titles=[f"<b>{_in_lines(matrix.title.rstrip(','))}</b>" for matrix in matrices],
         shared_yaxes=True,
         horizontal_spacing=0.03,
     )
@@ -265,6 +265,18 @@ def transfer_heatmap(matrices: Sequence[TransferMatrix]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", showgrid=False, showline=False, ticks="")
     figure.update_yaxes(title_text="trained on", col=1)
     return figure
+
+
+def _in_lines(title: str, longest: int = 22) -> str:
+    """A title broken after a comma where it is too long for a narrow panel.
+
+    Examples
+    --------
+    >>> _in_lines("quadratic, D = 30, energies alone")
+    'quadratic, D = 30,<br>energies alone'
+    """
+    head, comma, tail = title.rpartition(", ")
+    return f"{head},<br>{tail}" if comma and len(title) > longest else title
 
 
 @dataclass(frozen=True, eq=False)

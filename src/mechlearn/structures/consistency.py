@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from threadpoolctl import threadpool_limits
 
 from mechlearn.structures.batch import StructureBatch
 from mechlearn.structures.environments import atomic_environments, environment_cutoff, structure_mean
@@ -101,7 +102,13 @@ def assess_consistency(batch: StructureBatch) -> Consistency | None:
     sample = _sample(batch)
     if len(sample) < _LEAST_STRUCTURES or len(np.unique(batch.species)) > _MOST_KINDS:
         return None
-    chosen = batch.select(sample)
+    # Matrices of hundreds of rows: where cores are busy, threads of BLAS wait for each other longer than they work.
+    with threadpool_limits(1, user_api="blas"):
+        return _assess(batch.select(sample), sample)
+
+
+def _assess(chosen: StructureBatch, sample: Int[np.ndarray, " chosen"]) -> Consistency | None:
+    """Fit the energies of the chosen structures, which are those of the batch at ``sample``."""
     frame, distances = _frame(chosen)
     compositions = _compositions(chosen)
     candidates = _candidates(chosen)
