@@ -42,6 +42,14 @@ def test_help_shows_an_example(mechlearn: Callable, path: tuple[str, ...]) -> No
     assert f"Example: mechlearn {' '.join(path)}" in " ".join(outcome.out.split())
 
 
+@pytest.mark.parametrize("path", [(), *EVERY], ids=" ".join)
+def test_help_is_worded_for_people(mechlearn: Callable, path: tuple[str, ...]) -> None:
+    """No types of Python, no braces around arguments, no backticks, and no help that begins in mid-sentence."""
+    text = mechlearn(*path, "--help").out
+    for foreign in ("<bool>", "range>", "list[", "{", "`", "float,float", " Of "):
+        assert foreign not in text
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from mechlearn.cli.main import run; status = run(['--help'])\n"

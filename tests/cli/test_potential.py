@@ -103,6 +103,22 @@ def test_nve_reports_an_order(mechlearn: Callable) -> None:
     assert 1.0 < result["order"] < 3.0
 
 
+def test_nve_says_what_an_order_and_its_interval_need(mechlearn: Callable) -> None:
+    words = ("potential", "nve", "eam", "--duration", 0.05)
+    two = mechlearn(*words, "--timestep", 2, "--timestep", 4).out.splitlines()[-1]
+    assert "(an interval needs three timesteps that count)" in two
+    one = mechlearn(*words, "--timestep", 2).out.splitlines()[-1]
+    assert "not known, as it needs two timesteps that count" in one
+    assert "nan" not in one + two
+
+
+@pytest.mark.parametrize("name", ["W_2940_2017_2.snap", "W_2940_2017_2.snapcoeff", "W_zhou.eam.alloy"])
+def test_a_potential_that_comes_with_lammps_is_known_by_its_name(mechlearn: Callable, xyz: Path, name: str) -> None:
+    outcome = mechlearn("potential", "evaluate", name, xyz)
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.startswith(f"{name} on {xyz}")
+
+
 # ------------------------------------------------------------------ what is refused
 
 
@@ -138,7 +154,7 @@ def test_a_folder_of_another_fit_is_refused(mechlearn: Callable, fitted: Path, x
 def test_an_unknown_potential_is_one_line(mechlearn: Callable, xyz: Path, tmp_path: Path) -> None:
     outcome = mechlearn("potential", "evaluate", tmp_path / "absent", xyz)
     assert outcome.status == 2
-    assert "it is no folder that `fit` left" in outcome.err.splitlines()[-1]
+    assert "it is no folder of a fitted potential" in outcome.err.splitlines()[-1]
 
 
 def test_an_element_that_the_potential_does_not_know_is_one_line(

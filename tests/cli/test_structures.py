@@ -45,6 +45,15 @@ def test_info_counts_structures_labels_and_groups(mechlearn: Callable, xyz: Path
     assert "small" in outcome.out
 
 
+def test_only_info_tells_what_could_not_be_checked(mechlearn: Callable, xyz: Path) -> None:
+    """A dozen structures are too few to compare: good to know of a set, and no news at every command."""
+    info = mechlearn("structures", "info", xyz)
+    assert "nothing suspect" in info.out
+    assert "not_checked" in info.out
+    outcome = mechlearn("structures", "convert", xyz, xyz.parent / "set.parquet")
+    assert outcome.err.splitlines() == [f"12 structures written to {xyz.parent / 'set.parquet'}"]
+
+
 def test_info_as_json_is_one_object(mechlearn: Callable, xyz: Path, strained: StructureBatch) -> None:
     facts = json.loads(mechlearn("structures", "info", xyz, "--json").out)
     assert (facts["structures"], facts["atoms"], facts["elements"]) == (12, 24, ["W"])
@@ -92,6 +101,36 @@ def test_generated_sets_are_half_and_half(mechlearn: Callable, tmp_path: Path) -
     out = tmp_path / "diverse"
     assert mechlearn("structures", "generate", "--count", 4, "--out", out, "--workers", 1).status == 0
     assert sorted(read_structures(out).groups) == ["entropy-maximised"] * 2 + ["entropy-minimised"] * 2
+
+
+def test_an_element_without_a_crystal_on_record_takes_its_volume(mechlearn: Callable, tmp_path: Path) -> None:
+    words = ("structures", "generate", "--element", "Ga", "--count", 1, "--out", tmp_path / "Ga", "--workers", 1)
+    assert "give atomic_volume" in mechlearn(*words).complaint
+    assert "give one above 0" in mechlearn(*words, "--atomic-volume", 0).complaint
+    assert not (tmp_path / "Ga").exists()
+    assert mechlearn(*words, "--atomic-volume", 19.6).status == 0
+    batch = read_structures(tmp_path / "Ga")
+    assert batch.elements == ("Ga",)
+    assert 0.5 < batch.volumes[0] / batch.sizes[0] / 19.6 < 2
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--element", "Xx"], "building an expert set for 'Xx': this is no chemical symbol"),
+        (["--element", "Si"], "its crystal is diamond, and the groups are those of bcc, fcc and hcp"),
+        (["--element", "Tc"], "no EAM file that comes with LAMMPS knows Tc; give the path"),
+        (["--element", "W", "--element", "Ta"], "it is of one element"),
+        (["--atomic-volume", "16"], "--atomic-volume is for diverse sets"),
+    ],
+)
+def test_what_no_expert_set_can_be_made_of_is_said_before_it_begins(
+    mechlearn: Callable, tmp_path: Path, words: list[str], found: str
+) -> None:
+    outcome = mechlearn("structures", "generate", "--kind", "expert", "--count", 4, "--out", tmp_path / "set", *words)
+    assert outcome.status == 2
+    assert found in outcome.complaint
+    assert not (tmp_path / "set").exists()
 
 
 def test_compare_gives_the_breadth_of_a_set(mechlearn: Callable, xyz: Path) -> None:

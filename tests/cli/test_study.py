@@ -102,6 +102,21 @@ def test_dry_run_prints_the_settings_and_writes_nothing(mechlearn: Callable, tmp
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [("tosses = 5", None), ("seed = 7", "a second"), ("tosses = 400", "an hour")],
+)
+def test_a_cost_is_told_only_of_settings_that_a_preset_has(
+    mechlearn: Callable, tmp_path: Path, text: str, cost: str | None
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    dry = mechlearn("study", "run", "coin", "--config", file, "--dry-run").err
+    assert dry == f"it would cost: {cost or 'not known, as these are the settings of no preset'}\n"
+    said = mechlearn("study", "run", "coin", "--config", file, "--out", tmp_path / "out").err
+    assert ("a second" in said, "an hour" in said) == (cost == "a second", cost == "an hour")
+
+
 # ------------------------------------------------------------------ what is refused
 
 

@@ -194,7 +194,10 @@ def test_too_few_workers() -> None:
 def test_a_missing_dask_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(InputError, match=r"pip install 'mechlearn\[distributed\]'"),
+        pytest.raises(
+            InputError,
+            match=r"pip install 'mechlearn\[distributed\]' \(in a checkout: pip install '\.\[distributed\]'\)",
+        ),
         executor(scheduler="tcp://x:1"),
     ):
         pass

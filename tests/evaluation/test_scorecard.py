@@ -156,6 +156,39 @@ def test_tables_hold_units_and_escape_names():
     assert "<hot>" not in card._repr_html_()
 
 
+def test_a_scorecard_shows_a_picture_of_each_quantity():
+    reference = labels()
+    shown = regression_scorecard("fit", noisy(reference), reference, np.random.default_rng(0), draws=50)._repr_html_()
+    for quantity in ("energy", "force", "stress"):
+        assert f"<title>{quantity} RMSE by group</title>" in shown
+
+
+def test_round_off_is_shown_as_zero_and_kept_in_the_numbers():
+    """Where symmetry makes all forces zero, what is left of them is the computer's."""
+    reference = labels()
+    still = np.repeat(np.array([group == "bcc" for group in reference.groups]), np.diff(reference.offsets))
+    rounding = 1e-15 * np.random.default_rng(2).normal(size=reference.forces.shape)
+    reference.forces[still] = rounding[still]
+    predicted = noisy(reference)
+    predicted.forces[still] = 0.0
+    card = regression_scorecard("fit", predicted, reference, np.random.default_rng(0), draws=50)
+    force = next(
+        metric for row in card.per_group if row.group == "bcc" for metric in row.metrics if "force" in metric.name
+    )
+    assert 0 < force.value < 1e-14
+    assert str(force) == "0 eV/Å (0 to 0)"
+    assert "e-1" not in str(card).split("Note")[0]
+    assert "Numbers below 1e-10 of their unit are round-off, and shown as 0." in card.notes
+
+
+def test_forces_that_are_all_round_off_have_no_r2():
+    reference = labels()
+    reference.forces[:] = 1e-16 * reference.forces
+    card = regression_scorecard("fit", noisy(reference), reference, np.random.default_rng(0), draws=50)
+    assert np.isnan(card["force R²"].value)
+    assert card["energy R²"].value > 0.9
+
+
 def test_unknown_metric_names_those_there_are():
     with pytest.raises(KeyError, match="it has energy RMSE"):
         Scorecard("t", (Metric("energy RMSE", 1.0),))["accuracy"]

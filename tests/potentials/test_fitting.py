@@ -11,8 +11,17 @@ import pytest
 from cells import random_batch
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
-from mechlearn.interactions import Zbl
-from mechlearn.potentials import FitWeights, SnapPotential, column_count, design_rows, fit_snap, snap_rows, solve_snap
+from mechlearn.interactions import LammpsPotential, Zbl
+from mechlearn.potentials import (
+    FitWeights,
+    SnapPotential,
+    column_count,
+    design_rows,
+    fit_snap,
+    snap_rows,
+    solve_snap,
+    write_lammps,
+)
 from mechlearn.structures import StructureBatch, read_structures
 
 ALLOY = Bispectrum(("W", "Be"), cutoff=4.0, twojmax=4, element_weights=(1.0, 0.9))
@@ -111,7 +120,7 @@ def test_refuses_coefficients_that_do_not_fit() -> None:
         SnapPotential(ALLOY, np.zeros((1, 3)))
 
 
-def test_reaches_fitsnap_on_tungsten(tungsten_data: Path) -> None:
+def test_reaches_fitsnap_on_tungsten(tungsten_data: Path, tmp_path: Path) -> None:
     """FitSNAP's rows (energy per atom × 100, forces × 1, ZBL 4.0–4.8 Å, 2J = 8) on its own 8,909 tungsten structures.
 
     FitSNAP's development version reaches 9.21 meV/atom and 0.1707 eV/Å.
@@ -124,3 +133,9 @@ def test_reaches_fitsnap_on_tungsten(tungsten_data: Path) -> None:
     force = np.sqrt(np.mean((found.forces - batch.forces) ** 2))
     assert energy == pytest.approx(9.21e-3, abs=0.02e-3)
     assert force == pytest.approx(0.1707, abs=0.0002)
+    write_lammps(fit.potential, tmp_path, "W")
+    few = batch.select(np.arange(0, len(batch), 600))
+    theirs = LammpsPotential.from_files(tmp_path / "W.snap").evaluate(few)
+    ours = fit.potential.evaluate(few)
+    np.testing.assert_allclose(ours.energies, theirs.energies, rtol=1e-8)
+    np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-8 * np.abs(theirs.forces).max())

@@ -129,6 +129,15 @@ def test_the_input_works_by_include(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert energy == pytest.approx(potential.evaluate(StructureBatch.from_atoms([atoms])).energies[0], rel=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("elements", "found"),
+    [(("W",), "# Atom type 1 is W; masses"), (("W", "Be"), "# Atom types 1 to 2 are W Be, in this order; masses")],
+)
+def test_the_include_says_which_types_are_which(tmp_path: Path, elements: tuple[str, ...], found: str) -> None:
+    files = write_lammps(random_potential(np.random.default_rng(1), elements=elements), tmp_path, "mine")
+    assert found in files.include.read_text()
+
+
 def test_same_potential_gives_the_same_bytes(tmp_path: Path) -> None:
     potential = random_potential(np.random.default_rng(9))
     first, second = (write_lammps(potential, tmp_path / name, "mine") for name in "ab")

@@ -30,7 +30,11 @@ def _kinds(report: LabelReport, *severities: str) -> set[str]:
 
 
 def test_sound_labels_are_not_suspected(copper: StructureBatch) -> None:
-    assert _kinds(check_labels(copper)) == set()
+    report = check_labels(copper)
+    assert not report.findings
+    assert set(report.offsets) == {"group0", "group1", "group2", "group3"}
+    assert str(report).endswith("nothing suspect")
+    assert report._repr_html_().endswith("nothing suspect</p>")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +146,7 @@ def test_nothing_is_changed_and_order_does_not_matter(copper: StructureBatch) ->
 
 def test_a_report_prints_shows_and_serialises(copper: StructureBatch) -> None:
     report = check_labels(replace(copper, stresses=1e-3 * copper.stresses))
+    assert str(report).splitlines()[0].endswith(": 1 error")
     assert "error" in str(report).splitlines()[1]
     assert "<table>" in report._repr_html_()
     assert json.loads(json.dumps(report.to_dict()))["structures"] == 80
@@ -151,6 +156,20 @@ def test_a_report_prints_shows_and_serialises(copper: StructureBatch) -> None:
 def test_few_structures_are_said_not_to_be_compared(copper: StructureBatch) -> None:
     report = check_labels(copper.select(np.arange(8)))
     assert {finding.kind for finding in report.findings} == {"not_checked"}
+    assert "nothing suspect" in str(report)
+
+
+def test_groups_that_no_offset_can_be_told_of_are_named_beside_one_that_is(copper: StructureBatch) -> None:
+    """Copper twice as dense resembles nothing: no offset of it can be told, nor is it accused of one."""
+    dense = _in(copper, "group3")
+    cells = np.where(dense[:, None, None], 0.8 * copper.cells, copper.cells)
+    positions = np.where(dense[copper.structure_of_atom][:, None], 0.8 * copper.positions, copper.positions)
+    offset = 0.2 * copper.sizes * _in(copper, "group1")
+    report = check_labels(replace(copper, cells=cells, positions=positions, energies=copper.energies + offset))
+    (found,) = report.of_kind("energy_offset")
+    (untold,) = report.of_kind("not_checked")
+    assert (found.groups, untold.groups) == (("group1",), ("group3",))
+    assert "too unlike the rest to tell" in untold.message
 
 
 def test_ratios_that_scatter_are_no_slip() -> None:

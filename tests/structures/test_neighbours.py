@@ -74,3 +74,24 @@ def test_names_a_singular_cell() -> None:
     )
     with pytest.raises(InputError, match=r"structure 0 \(flat\) has no volume"):
         neighbour_pairs(batch, 3.0)
+
+
+@pytest.mark.parametrize("cells", [1, 8])
+def test_names_atoms_in_one_place(cells: int) -> None:
+    """Across the cell too, in a search with bins and in one without."""
+    sound = bulk("W", cubic=True).repeat(cells)
+    stacked = sound.copy()
+    stacked.positions[1] = stacked.positions[0] + stacked.cell[1] - stacked.cell[2]
+    batch = replace(StructureBatch.from_atoms([sound, stacked]), names=("sound", "stacked"))
+    with pytest.raises(
+        InputError, match=r"atoms 0 and 1 of structure 1 \(stacked\) are both at .*; move or remove one"
+    ):
+        neighbour_pairs(batch, 4.73)
+    pairs = neighbour_pairs(batch, 4.73, allow_twins=True)
+    assert np.flatnonzero(pairs.twins >= 0).tolist() == [len(sound), len(sound) + 1]
+    assert pairs.distances.min() > 1.0
+
+
+def test_an_image_of_an_atom_is_no_twin() -> None:
+    pairs = neighbour_pairs(StructureBatch.from_atoms([bulk("W")] * 2), 9.0)
+    assert (pairs.twins == -1).all()

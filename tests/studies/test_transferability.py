@@ -45,6 +45,14 @@ def test_results_hold_what_is_promised(finished: Path) -> None:
     assert all(row["timestep_fs"] == [2.0, 4.0] and len(row["deviation"]) == 2 for row in results["nve"])
 
 
+def test_splits_are_recorded(finished: Path) -> None:
+    splits = read_json(finished / "data" / "splits.json")
+    for name in SETS:
+        train, validation, test = (splits[name][part] for part in ("train", "validation", "test"))
+        assert sorted([*train, *validation, *test]) == list(range(60))
+        assert (len(train), len(validation), len(test)) == (42, 6, 12)
+
+
 def test_rmse_is_what_the_saved_models_say(finished: Path) -> None:
     """The figures are measured on the recorded hold-out with the files that the user gets."""
     results = read_json(finished / "results.json")

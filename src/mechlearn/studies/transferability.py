@@ -17,6 +17,7 @@ import numpy as np
 from mechlearn.descriptors import Bispectrum
 from mechlearn.evaluation import Scorecard
 from mechlearn.evaluation.tables import text_table
+from mechlearn.records import write_json
 from mechlearn.sampling import compare_sets
 from mechlearn.studies.context import StudyContext
 from mechlearn.studies.study import Preset, Study
@@ -36,6 +37,7 @@ from mechlearn.studies.transferability_models import (
     measure_given,
     measure_holdout,
     measure_models,
+    split_of,
 )
 from mechlearn.studies.transferability_report import Findings, build_report, summary
 from mechlearn.studies.transferability_sets import prepare_sets
@@ -46,6 +48,8 @@ def run(config: TransferabilityConfig, context: StudyContext) -> dict[str, Any]:
     started = datetime.now()
     sets = prepare_sets(config, context)
     context.log("sets: " + ", ".join(f"{name}: {batch}" for name, batch in sets.labelled.items()))
+    splits = {name: split_of(name, len(batch), context.seed).to_dict() for name, batch in sets.labelled.items()}
+    write_json(context.data / "splits.json", splits)
     fit_models(config, context)
     measured = measure_models(config, context, sets.labelled)
     given = None if sets.given is None else measure_given(config, context, sets.given)
