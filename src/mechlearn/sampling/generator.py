@@ -121,6 +121,8 @@ class GenerationSettings:
                 f"generating structures: atom counts from {self.smallest} to {self.largest}; "
                 "give 2 ≤ smallest ≤ largest (the entropy of one atom is not defined)"
             )
+        if self.atomic_volume is not None and not 0 < self.atomic_volume < np.inf:
+            raise InputError(f"generating structures: the atomic volume is {self.atomic_volume} Å³; give one above 0")
         if not self.cutoff > 0:
             raise InputError(f"generating structures: the cutoff is {self.cutoff} Å; give a positive number")
 

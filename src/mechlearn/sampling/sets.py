@@ -10,8 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from mechlearn.engines import executor, run_campaign
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential, label, labeller
@@ -158,12 +156,10 @@ def generate(
     Raises
     ------
     InputError
-        If ``count`` or the atomic volume is not positive, or the folder holds a set made otherwise.
+        If ``count`` is below one, or the folder holds a set made otherwise.
     """
     if count < 1:
         raise InputError(f"generating structures: the count is {count}; give at least 1")
-    if settings.atomic_volume is not None and not 0 < settings.atomic_volume < np.inf:
-        raise InputError(f"generating structures: the atomic volume is {settings.atomic_volume} Å³; give one above 0")
     recipe = {
         "kind": "entropy",
         "settings": asdict(settings),
