@@ -18,7 +18,7 @@ from mechlearn.sampling import (
     generate,
     generate_structures,
 )
-from mechlearn.sampling.generator import DIVERSE, reference_scale
+from mechlearn.sampling.generator import WIDE, reference_scale
 from mechlearn.structures import StructureSet
 from mechlearn.structures.neighbours import neighbour_pairs
 
@@ -44,10 +44,10 @@ def test_seeds_differ() -> None:
 
 def test_maximised_above_random_above_minimised() -> None:
     """Each half moves its entropy the way its name says, by far more than the spread of the mean."""
-    strong = replace(DIVERSE, weakest=0.5, strongest=1.0)
+    strong = replace(WIDE, weakest=0.5, strongest=1.0)
     settings = replace(QUICK, smallest=16, maximised=strong, minimised=strong)
     batch = generate_structures(settings, range(24), seed=5)
-    weak = replace(DIVERSE, weakest=1e-9, strongest=1e-9)
+    weak = replace(WIDE, weakest=1e-9, strongest=1e-9)
     still = replace(settings, maximised=weak, minimised=weak)
     plain = generate_structures(still, range(24), seed=5)
     core = RepulsiveCore(np.full(24, 2.4))
@@ -59,10 +59,10 @@ def test_maximised_above_random_above_minimised() -> None:
 
 def test_atoms_keep_apart_and_cells_keep_to_the_range() -> None:
     batch = generate_structures(QUICK, range(16), seed=2)
-    assert neighbour_pairs(batch, 3.0).distances.min() > 0.6 * DIVERSE.smallest_core * 15.9 ** (1 / 3)
+    assert neighbour_pairs(batch, 3.0).distances.min() > 0.6 * WIDE.smallest_core * 15.9 ** (1 / 3)
     ratio = batch.volumes / batch.sizes / 15.9
-    assert ratio.min() > DIVERSE.densest - 1e-9
-    assert ratio.max() < DIVERSE.loosest + 1e-9
+    assert ratio.min() > WIDE.densest - 1e-9
+    assert ratio.max() < WIDE.loosest + 1e-9
     assert batch.sizes.min() >= QUICK.smallest
     assert batch.sizes.max() <= QUICK.largest
 
@@ -110,7 +110,7 @@ def test_refuses(change: dict[str, object], message: str) -> None:
 )
 def test_refuses_an_empty_range(change: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        replace(DIVERSE, **change)
+        replace(WIDE, **change)
 
 
 def test_volume_of_an_element() -> None:

@@ -34,7 +34,7 @@ class AnnealingSchedule:
 
     rounds: int = 8
     steps: int = 15
-    temperature: float = 0.3
+    temperature: float = 0.2
     timestep: float = 0.12
 
 

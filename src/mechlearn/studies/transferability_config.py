@@ -152,7 +152,7 @@ LAPTOP = TransferabilityConfig(
     batch_size=64,
     patience=8,
     precision="single",
-    nve_timesteps_fs=(1.0, 2.0, 4.0, 8.0, 12.0),
+    nve_timesteps_fs=(0.5, 1.0, 2.0, 4.0, 8.0, 12.0),
     nve_duration_ps=7.5,
 )
 
