@@ -121,7 +121,7 @@ if __name__ == "__main__":
     folder = Path({folder!r})
     with executor(workers=2) as pool:
         try:
-            print(len(run_campaign(partial(write_slowly, {folder!r}), range(12), pool,
+            print(len(run_campaign(partial(write_slowly, {folder!r}), range(40), pool,
                                    done=lambda i: (folder / str(i)).exists(), label="writing")))
         except KeyboardInterrupt as stop:
             print(stop)
@@ -159,9 +159,9 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path) ->
     out, err = process.communicate(timeout=30)
     written = sorted(path.name for path in folder.iterdir())
     assert process.returncode == 0, err
-    assert f"stopped with {len(written)} of 12 done; the same command goes on" in out
+    assert f"stopped with {len(written)} of 40 done; the same command goes on" in out
     assert "Traceback" not in err
-    assert 0 < len(written) < 12
+    assert 0 < len(written) < 40
     assert not list(folder.glob("*.tmp"))
 
     rest = subprocess.run(
@@ -171,8 +171,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(folder: Path) ->
         check=True,
         timeout=60,
     )
-    assert int(rest.stdout) == 12 - len(written)
-    assert all((folder / str(index)).read_text() == f"{index} whole" for index in range(12))
+    assert int(rest.stdout) == 40 - len(written)
+    assert all((folder / str(index)).read_text() == f"{index} whole" for index in range(40))
 
 
 def test_workers_end_with_a_killed_parent(folder: Path) -> None:
@@ -183,7 +183,7 @@ def test_workers_end_with_a_killed_parent(folder: Path) -> None:
     before = sorted(folder.iterdir())
     time.sleep(1.0)
     assert sorted(folder.iterdir()) == before
-    assert len(before) < 12
+    assert len(before) < 40
 
 
 def test_too_few_workers() -> None:

@@ -165,7 +165,7 @@ def expert_structures(
     --------
     >>> batch = expert_structures("W", 24, seed=1)
     >>> len(batch), len(set(batch.groups)), batch.groups.count("gamma_surface")
-    (24, 12, 8)
+    (24, 12, 9)
     >>> part = expert_structures("W", 24, seed=1, indices=[3, 17])
     >>> bool((part.positions == batch.select([3, 17]).positions).all())
     True
