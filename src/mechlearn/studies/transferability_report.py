@@ -143,8 +143,11 @@ def _verdict(measured: Sequence[Measured]) -> str:
             "the more accurate one for what it holds."
         )
     if clear:
-        names = ", ".join(each.plan.name for each in clear)
-        return f"Beyond the 95% intervals the way out of the expert set costs more than the way in for {names} only."
+        names = "; ".join(each.plan.name for each in clear)
+        return (
+            "The way out of the expert set costs more than the way in, beyond the 95% intervals, for "
+            f"{len(clear)} of the {len(measured)} models compared ({names})."
+        )
     return "Within the 95% intervals neither way costs more than the other: this run does not prefer one set."
 
 
