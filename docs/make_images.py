@@ -1,7 +1,7 @@
 """Make the pictures of README and docs from a study's folder.
 
     .venv/bin/python docs/make_images.py demo-output
-    .venv/bin/python docs/make_images.py docs/results/laptop --out docs/images
+    .venv/bin/python docs/make_images.py docs/results/laptop-tungsten --out docs/images
 
 The figures are those of the report, drawn anew from the folder's ``results.json`` and ``config.toml`` and
 photographed by headless Chromium at twice the size.  Needs the extra ``report``, Pillow and Chromium.
@@ -20,10 +20,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image, ImageChops
 
-from mechlearn.evaluation import TransferMatrix
-from mechlearn.report import error_distributions, transfer_heatmap
+from mechlearn.evaluation import Scorecard, TransferMatrix
+from mechlearn.report import (
+    ConservationSeries,
+    ModelPoint,
+    accuracy_against_size,
+    energy_conservation,
+    error_distributions,
+    transfer_heatmap,
+    width_bars,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -35,7 +44,7 @@ MARGIN = 12 * SCALE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make ``transfer-matrix.png`` and ``error-distributions.png``."""
+    """Make the pictures that ``results.json`` alone can give."""
     parser = argparse.ArgumentParser(description="Make the pictures of README and docs from a study's folder.")
     parser.add_argument("study", type=Path, help="the folder that `mechlearn study run transferability` left")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images", help="where they go")
@@ -47,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures = {
         "transfer-matrix.png": transfer_heatmap(matrices),
         "error-distributions.png": error_distributions(matrices),
+        "accuracy.png": accuracy_against_size(points(results)),
+        "energy-conservation.png": energy_conservation(series(results, [matrix.title for matrix in matrices])),
+        "widths.png": width_bars(
+            np.array(results["diversity"]["widths"]),
+            np.array([width for width in results["diversity"]["axis_widths"] if width is not None]),
+            "entropy",
+            "expert",
+        ),
     }
     for name, figure in figures.items():
         path = options.out / name
@@ -64,6 +81,36 @@ def shown_matrices(results: dict[str, Any], families: Sequence[str]) -> list[Tra
         own.sort(key=lambda matrix: "energies alone" not in matrix.title)
         shown += own[:1]
     return shown
+
+
+def points(results: dict[str, Any]) -> list[ModelPoint]:
+    """Every model on the held-out structures of its own set."""
+    kinds = {"A": "A-type network", "B": "B-type network"}
+    return [
+        ModelPoint(
+            row["name"],
+            kinds.get(row["family"][0], row["family"])
+            + (", energies alone" if row["trained_with"] == "energies" else ""),
+            f"{row['trained_on']} set",
+            row["parameters"],
+            Scorecard.from_dict(row["scorecards"][row["trained_on"]])["energy RMSE"],
+        )
+        for row in results["models"]
+    ]
+
+
+def series(results: dict[str, Any], names: Sequence[str]) -> list[ConservationSeries]:
+    """Energy conservation of the models named."""
+    return [
+        ConservationSeries(
+            f"{row['model']}, {row['trained_on']}",
+            np.array(row["timestep_fs"]),
+            np.array([np.nan if value is None else value for value in row["deviation"]]),
+            row["order"],
+        )
+        for row in results["nve"]
+        if row["model"] in names and row["order"] is not None
+    ]
 
 
 def photograph(figure: go.Figure, path: Path) -> None:
