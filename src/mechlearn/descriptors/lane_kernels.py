@@ -36,28 +36,28 @@ lanes_type = LanesType()
 
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type):  # type: ignore[no-untyped-def]
+    def __init__(self, dmm, fe_type):
         super().__init__(dmm, fe_type, _VECTOR)
 
 
-def _element_pointer(context, builder, array_type, array, index):  # type: ignore[no-untyped-def]
+def _element_pointer(context, builder, array_type, array, index):
     """The address of ``array[index]`` as a pointer to a vector."""
     struct = context.make_array(array_type)(context, builder, array)
     address = builder.gep(struct.data, [index])
     return builder.bitcast(address, _VECTOR.as_pointer())
 
 
-def _is_flat(array) -> bool:  # type: ignore[no-untyped-def]
+def _is_flat(array) -> bool:
     return isinstance(array, types.Array) and array.ndim == 1 and array.dtype == types.float64
 
 
 @intrinsic
-def load(typingctx, array, index):  # type: ignore[no-untyped-def]
+def load(typingctx, array, index):
     """The eight doubles of a flat array from ``index`` on."""
     if not (_is_flat(array) and isinstance(index, types.Integer)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         position = context.cast(builder, args[1], signature.args[1], types.intp)
         pointer = _element_pointer(context, builder, signature.args[0], args[0], position)
         return builder.load(pointer, align=8)
@@ -66,12 +66,12 @@ def load(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+def store(typingctx, array, index, value):
     """Write eight doubles to a flat array from ``index`` on."""
     if not (_is_flat(array) and isinstance(index, types.Integer) and isinstance(value, LanesType)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         position = context.cast(builder, args[1], signature.args[1], types.intp)
         pointer = _element_pointer(context, builder, signature.args[0], args[0], position)
         builder.store(args[2], pointer, align=8)
@@ -81,12 +81,12 @@ def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def broadcast(typingctx, scalar):  # type: ignore[no-untyped-def]
+def broadcast(typingctx, scalar):
     """The same double in every lane."""
     if not isinstance(scalar, (types.Float, types.Integer)):
         return None
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         value = context.cast(builder, args[0], signature.args[0], types.float64)
         single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
         mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
@@ -95,13 +95,13 @@ def broadcast(typingctx, scalar):  # type: ignore[no-untyped-def]
     return lanes_type(scalar), codegen
 
 
-def _binary(instruction: str):  # type: ignore[no-untyped-def]
+def _binary(instruction: str):
     @intrinsic
-    def operation(typingctx, left, right):  # type: ignore[no-untyped-def]
+    def operation(typingctx, left, right):
         if not (isinstance(left, LanesType) and isinstance(right, LanesType)):
             return None
 
-        def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, signature, args):
             return getattr(builder, instruction)(args[0], args[1], flags=_FLAGS)
 
         return lanes_type(left, right), codegen
@@ -112,11 +112,11 @@ def _binary(instruction: str):  # type: ignore[no-untyped-def]
 _add, _subtract, _multiply, _divide = (_binary(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
 
 
-def _overload_operator(symbol, operation) -> None:  # type: ignore[no-untyped-def]
+def _overload_operator(symbol, operation) -> None:
     """Let ``symbol`` act on two lanes, or on lanes and a number on either side."""
 
     @overload(symbol)
-    def implementation(left, right):  # type: ignore[no-untyped-def]
+    def implementation(left, right):
         number = (types.Float, types.Integer)
         if isinstance(left, LanesType) and isinstance(right, LanesType):
             return lambda left, right: operation(left, right)
