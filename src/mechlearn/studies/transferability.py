@@ -141,9 +141,9 @@ STUDY = Study(
     question="Will the potential hold outside its training set, and which training set makes it hold?",
     config_type=TransferabilityConfig,
     presets={
-        "quick": Preset(QUICK, "about 3 minutes on 2 cores, 100 MB"),
-        "laptop": Preset(LAPTOP, "about 2 hours on 2 cores, 500 MB"),
-        "paper": Preset(PAPER, "days on 2 cores, about 30 GB; meant for a cluster (--scheduler)"),
+        "quick": Preset(QUICK, "about 2 minutes on 2 cores, 10 MB"),
+        "laptop": Preset(LAPTOP, "about 40 minutes on 2 cores, 50 MB"),
+        "paper": Preset(PAPER, "about a week on 2 cores by extrapolation, 2 GB; meant for a cluster (--scheduler)"),
     },
     run=run,
     summarise=summarise,
