@@ -104,7 +104,7 @@ def test_a_cutoff_of_zero_is_one_line(mechlearn: Callable, tmp_path: Path) -> No
     path = write_structures(_labelled(), tmp_path / "good.xyz")
     outcome = mechlearn("potential", "fit", path, "--cutoff", 0, "--out", tmp_path / "out")
     assert outcome.status == 2
-    assert "the cutoff is 0.0 Å; give one above" in outcome.err.splitlines()[-1]
+    assert "the cutoff is 0.0 Å; give one above 0" in outcome.complaint
 
 
 @pytest.fixture

@@ -94,6 +94,8 @@ class FitSettings:
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise InputError(f"fitting: no model {self.model!r}; {suggestion(self.model, MODELS)}")
+        if not (np.isfinite(self.cutoff) and self.cutoff > 0):
+            raise InputError(f"fitting: the cutoff is {self.cutoff} Å; give one above 0")
         if not 0 <= self.test < 1:
             raise InputError(f"fitting: the share held out is {self.test}; give a number from 0 to below 1")
         for name in ("energy_weight", "force_weight", "stress_weight", "ridge"):
