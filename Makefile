@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DOCS   := $(VENV)/.docs-installed
+PEERS  := .venv-peers/.installed
 OUT    ?= demo-output
 
 # Two test processes: more gain nothing on the two cores that a public runner has.
@@ -48,7 +49,12 @@ format: $(STAMP)  ## rewrite the files in the house's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## speed and accuracy of the hot paths
+$(PEERS): benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers/requirements.txt
+	@touch $@
+
+bench: $(STAMP) $(PEERS)  ## speed and accuracy of the hot paths, beside the tools people would use otherwise
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
 docs: $(DOCS)  ## the site (tutorials, how-to, explanation, reference), in site/

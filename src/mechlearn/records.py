@@ -6,7 +6,9 @@ import contextlib
 import json
 import math
 import os
+import re
 import secrets
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     b'whole'
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
@@ -40,13 +42,48 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise WorkError(f"writing {path}: {error.strerror or error}; free space or give another folder") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return path
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name beside ``path`` for a file that is being written; it says which process on which machine writes it."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove, in a folder and those below it, what writers left behind that were killed on this machine."""
+    own = re.compile(rf"\..+\.{re.escape(socket.gethostname())}\.(\d+)\.[0-9a-f]+\.partial")
+    for entry in folder.rglob(".*.partial"):
+        match = own.fullmatch(entry.name)
+        if match and not _runs(int(match[1])):
+            entry.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename in the folder last through a power cut, where the system lets one."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def plain(value: Any) -> Any:
@@ -114,14 +151,3 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
             there = "absent" if before is None else repr(before)
             phrases.append(f"{prefix}{key} is {there} there and {'absent' if after is None else repr(after)} here")
     return phrases
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last: the folder's own entry is flushed, where the system lets one."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

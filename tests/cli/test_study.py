@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from mechlearn import studies
 from mechlearn.studies import Preset, Study, StudyConfig, StudyContext, registry
+from mechlearn.studies.plan import Plan, StagePlan
 
 
 class CoinConfig(StudyConfig):
@@ -100,6 +104,19 @@ def test_dry_run_prints_the_settings_and_writes_nothing(mechlearn: Callable, tmp
     assert (outcome.status, outcome.out) == (0, "seed = 0\ntosses = 400\n")
     assert "an hour" in outcome.err
     assert not out.exists()
+
+
+def test_dry_run_tells_what_a_sample_says(mechlearn: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan stands below the settings as comments, so that what is printed is still a file of settings."""
+    stage = StagePlan("tosses", 8, 7200.0, 1800.0, 3e9, "4 tosses")
+    study = replace(registry.find_study("coin"), plan=lambda config, workers: Plan((stage,), workers, 0.1))
+    monkeypatch.setattr(registry, "find_study", lambda name: study)
+    monkeypatch.setattr(studies, "find_study", lambda name: study)
+    printed = mechlearn("study", "run", "coin", "--workers", 2, "--dry-run").out
+    assert tomllib.loads(printed) == {"seed": 0, "tosses": 4}
+    assert [line.split()[:5] for line in printed.splitlines() if "tosses  " in line] == [["#", "tosses", "8", "2", "3"]]
+    plan = json.loads(mechlearn("study", "run", "coin", "--workers", 8, "--dry-run", "--json").out)["plan"]
+    assert (plan["tasks"], plan["core_hours"], plan["wall_hours"], plan["gigabytes"]) == (8, 2.0, 0.5, 3.0)
 
 
 @pytest.mark.parametrize(

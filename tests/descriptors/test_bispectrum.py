@@ -12,6 +12,7 @@ from cells import random_batch, random_rotation
 from mechlearn.descriptors import Bispectrum
 from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
+from mechlearn.structures.neighbours import NeighbourList, neighbour_pairs
 
 ALLOY = Bispectrum(("W", "Be"), cutoff=4.73, twojmax=6, element_radii=(0.5, 0.417932), element_weights=(1.0, 0.959049))
 
@@ -93,6 +94,20 @@ def test_pullback_is_the_adjoint_of_pushforward(batch: StructureBatch) -> None:
     np.testing.assert_allclose(
         jacobian.pushforward(direction), ALLOY.pushforward(batch, direction), rtol=1e-9, atol=1e-9
     )
+
+
+def test_contraction_is_the_linear_energy_and_its_pullback(batch: StructureBatch) -> None:
+    """Euler's theorem gives Σ g·B without B; kept or not, listed with a skin or not, the numbers are the same."""
+    gradient = np.random.default_rng(12).normal(size=(batch.atoms, ALLOY.features))
+    values, pulled = ALLOY.compute(batch), ALLOY.pullback(batch, gradient)
+    pairs = NeighbourList(ALLOY.reach, skin=0.3).pairs(batch)
+    longer = neighbour_pairs(batch, 1.2 * ALLOY.reach)
+    for prepared in (ALLOY.prepare(batch, keep=False), ALLOY.prepare(batch), ALLOY.prepare(batch, pairs)):
+        np.testing.assert_array_equal(prepared.compute(), ALLOY.prepare(batch, prepared.pairs, keep=False).compute())
+        products, again = prepared.contract(gradient)
+        np.testing.assert_allclose(products, (gradient * values).sum(axis=1), atol=1e-10 * np.abs(values).max())
+        np.testing.assert_allclose(again.forces, pulled.forces, atol=1e-10 * np.abs(pulled.forces).max())
+    np.testing.assert_allclose(ALLOY.prepare(batch, longer).compute(), values, atol=1e-11 * np.abs(values).max())
 
 
 def test_virial_against_strain(batch: StructureBatch) -> None:

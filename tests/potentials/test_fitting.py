@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +82,15 @@ def test_rows_of_parts_add_up() -> None:
     )
 
 
+def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = StructureBatch.concatenate([_planted(False)[1]] * 6)
+    factors = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("MECHLEARN_THREADS", threads)
+        factors.append(snap_rows(batch, ALLOY).factor)
+    np.testing.assert_array_equal(*factors)
+
+
 def test_absent_labels_and_left_out_groups_count_nothing() -> None:
     potential, batch = _planted(False)
     energies = batch.energies.copy()
@@ -118,6 +129,25 @@ def test_refuses_unlabelled_structures() -> None:
 def test_refuses_coefficients_that_do_not_fit() -> None:
     with pytest.raises(InputError, match=r"the coefficients have shape \(1, 3\)"):
         SnapPotential(ALLOY, np.zeros((1, 3)))
+
+
+def test_fitting_the_tungsten_set_takes_less_than_1_gb(tungsten_data: Path) -> None:
+    """Reading included, in a process of its own: resident memory at its highest."""
+    script = (
+        "import resource, sys\n"
+        "from mechlearn.descriptors import Bispectrum\n"
+        "from mechlearn.interactions import Zbl\n"
+        "from mechlearn.potentials import fit_snap\n"
+        "from mechlearn.structures import read_structures\n"
+        "fit = fit_snap(read_structures(sys.argv[1]), Bispectrum(twojmax=8), reference=Zbl(('W',), 4.0, 4.8))\n"
+        "print(fit.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tungsten_data)], capture_output=True, text=True, check=True
+    )
+    rows, kilobytes = (int(word) for word in done.stdout.split())
+    assert rows == 453_191
+    assert kilobytes < 1_000_000
 
 
 def test_reaches_fitsnap_on_tungsten(tungsten_data: Path, tmp_path: Path) -> None:

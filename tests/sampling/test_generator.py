@@ -19,14 +19,11 @@ from mechlearn.sampling import (
     generate_structures,
 )
 from mechlearn.sampling.generator import WIDE, reference_scale
-from mechlearn.structures import StructureSet
+from mechlearn.structures import StructureBatch, StructureSet
 from mechlearn.structures.neighbours import neighbour_pairs
 
-QUICK = GenerationSettings(
-    atomic_volume=15.9,
-    largest=16,
-    annealing=AnnealingSchedule(rounds=2, steps=5),
-    minimisation=FireSettings(steps=20),
+QUICK = GenerationSettings(atomic_volume=15.9, largest=16, minimisation=FireSettings(steps=20)).annealed(
+    AnnealingSchedule(rounds=2, steps=5)
 )
 
 
@@ -44,10 +41,10 @@ def test_seeds_differ() -> None:
 
 def test_maximised_above_random_above_minimised() -> None:
     """Each half moves its entropy the way its name says, by far more than the spread of the mean."""
-    strong = replace(WIDE, weakest=0.5, strongest=1.0)
+    strong = replace(QUICK.maximised, weakest=0.5, strongest=1.0)
     settings = replace(QUICK, smallest=16, maximised=strong, minimised=strong)
     batch = generate_structures(settings, range(24), seed=5)
-    weak = replace(WIDE, weakest=1e-9, strongest=1e-9)
+    weak = replace(QUICK.maximised, weakest=1e-9, strongest=1e-9)
     still = replace(settings, maximised=weak, minimised=weak)
     plain = generate_structures(still, range(24), seed=5)
     core = RepulsiveCore(np.full(24, 2.4))
@@ -55,6 +52,27 @@ def test_maximised_above_random_above_minimised() -> None:
     entropy, random = (potential.entropy(settings.descriptor.compute(each), each)[0] for each in (batch, plain))
     assert entropy[::2].mean() > random.mean() + 0.3
     assert entropy[1::2].mean() < random.mean() - 0.3
+
+
+def test_the_ordered_half_crystallises() -> None:
+    """Its atoms are alike far more often than those of random packings: the share with a twin in descriptor space."""
+    settings = GenerationSettings(atomic_volume=15.9, smallest=8, largest=16)
+    ordered = generate_structures(settings, range(1, 33, 2), seed=8)
+    packed = generate_structures(
+        replace(settings, minimised=replace(WIDE, weakest=1e-9, strongest=1e-9)), range(1, 33, 2), 8
+    )
+    assert _share_of_like_atoms(settings, ordered) > 0.4
+    assert _share_of_like_atoms(settings, packed) < 0.1
+
+
+def _share_of_like_atoms(settings: GenerationSettings, batch: StructureBatch) -> float:
+    """The share of atoms with another of the same surroundings in their structure, to 2% of the reference's spread."""
+    points = settings.descriptor.compute(batch) / reference_scale(settings)
+    like = []
+    for first, last in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
+        apart = np.linalg.norm(points[first:last, None] - points[None, first:last], axis=2)
+        like += (apart + 9 * np.eye(last - first)).min(axis=1).tolist()
+    return float(np.mean(np.array(like) < 0.02))
 
 
 def test_atoms_keep_apart_and_cells_keep_to_the_range() -> None:

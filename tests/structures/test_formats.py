@@ -289,9 +289,7 @@ def test_what_ase_cannot_parse_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_names_tell_the_format() -> None:
-    found = {
-        name: _format_of(Path(name)) for name in ("OUTCAR", "run1.OUTCAR", "OUTCAR.3", "vasprun.xml", "vasprun_2.xml")
-    }
+    found = {name: _format_of(name) for name in ("OUTCAR", "run1.OUTCAR", "OUTCAR.3", "vasprun.xml", "vasprun_2.xml")}
     assert found == {
         "OUTCAR": "vasp-out",
         "run1.OUTCAR": "vasp-out",
@@ -299,7 +297,7 @@ def test_names_tell_the_format() -> None:
         "vasprun.xml": "vasp-xml",
         "vasprun_2.xml": "vasp-xml",
     }
-    assert _format_of(Path("LICENSE")) is None
+    assert _format_of("LICENSE") is None
 
 
 # ---------------------------------------------------------------------- folders

@@ -12,7 +12,7 @@ from ase.neighborlist import neighbor_list
 from cells import random_batch, random_rotation
 from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
-from mechlearn.structures.neighbours import neighbour_pairs
+from mechlearn.structures.neighbours import NeighbourList, neighbour_pairs
 
 
 def _sorted(*columns: np.ndarray) -> np.ndarray:
@@ -95,3 +95,37 @@ def test_names_atoms_in_one_place(cells: int) -> None:
 def test_an_image_of_an_atom_is_no_twin() -> None:
     pairs = neighbour_pairs(StructureBatch.from_atoms([bulk("W")] * 2), 9.0)
     assert (pairs.twins == -1).all()
+
+
+def test_a_list_with_a_skin_gives_what_a_fresh_search_gives() -> None:
+    """Along paths of random steps, some of them too long for the skin, in cells of all kinds."""
+    rng = np.random.default_rng(4)
+    batch = random_batch(rng, 20, largest=12)
+    batch = replace(batch, periodic=rng.random((len(batch), 3)) < 0.7)
+    calm = np.repeat(rng.random(len(batch)) < 0.5, batch.sizes)
+    neighbours = NeighbourList(4.0, skin=0.4)
+    for _ in range(12):
+        step = np.where(calm, 0.005, 0.08)[:, None] * rng.normal(size=batch.positions.shape)
+        batch = replace(batch, positions=batch.positions + step)
+        listed, fresh = neighbours.pairs(batch), neighbour_pairs(batch, 4.0)
+        np.testing.assert_array_equal(listed.starts, fresh.starts)
+        np.testing.assert_allclose(
+            _sorted(listed.first, listed.second, listed.vectors),
+            _sorted(fresh.first, fresh.second, fresh.vectors),
+            atol=1e-9,
+        )
+    strained = replace(batch, cells=1.1 * batch.cells, positions=1.1 * batch.positions)
+    np.testing.assert_array_equal(neighbours.pairs(strained).starts, neighbour_pairs(strained, 4.0).starts)
+
+
+def test_a_list_with_a_skin_depends_on_no_company() -> None:
+    """No bit of a structure's pairs changes with what else is in the batch, and moves far."""
+    rng = np.random.default_rng(5)
+    batch = random_batch(rng, 6, largest=12)
+    alone, together = NeighbourList(4.0, skin=0.4), NeighbourList(4.0, skin=0.4)
+    for _ in range(8):
+        batch = replace(batch, positions=batch.positions + 0.05 * rng.normal(size=batch.positions.shape))
+        one, all_of_them = alone.pairs(batch.select([2])), together.pairs(batch)
+        own = slice(all_of_them.starts[batch.offsets[2]], all_of_them.starts[batch.offsets[3]])
+        np.testing.assert_array_equal(one.vectors, all_of_them.vectors[own])
+        np.testing.assert_array_equal(one.second, all_of_them.second[own] - batch.offsets[2])

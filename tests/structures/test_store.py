@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -60,22 +61,28 @@ def _load_or_message(structures: StructureSet) -> tuple[str, StructureBatch | No
         return str(error), None
 
 
-def test_no_changed_byte_passes_for_data(tmp_path: Path) -> None:
-    """Each byte in turn is changed: the part is refused and named, or what is read is what was written."""
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_changed_byte_passes_for_data(tmp_path: Path, step: int) -> None:
+    """Bytes of pages, their headers and the footer are changed, one at a time.
+
+    The part is refused and named, or what is read is what was written.
+    """
     batch = random_batch(2)
     structures = StructureSet.create(tmp_path / "set")
     part = structures.append(batch)
     content = part.read_bytes()
     refused = 0
-    for place in range(0, len(content), 7):
+    for place in range(0, len(content), step):
         changed = bytearray(content)
-        changed[place] ^= 0x01
+        changed[place] ^= 1 << place % 8
         part.write_bytes(changed)
         message, found = _load_or_message(structures)
+        with contextlib.suppress(InputError):
+            assert (len(structures), structures.atoms) == (len(batch), batch.atoms)
         assert found is None or differences(found, batch) == []
         assert found is not None or (str(part) in message and "\n" not in message)
         refused += found is None
-    assert refused > len(content) // 14
+    assert refused > len(content) // step // 2
 
 
 @pytest.mark.parametrize("kept", [0, 3, 100, -1])
@@ -147,12 +154,56 @@ def test_what_a_killed_writer_left_is_ignored_and_removed(tmp_path: Path) -> Non
     tests = str(Path(__file__).parents[1])
     killed = subprocess.run([sys.executable, "-c", script, str(structures.path), tests], check=False)
     assert killed.returncode < 0
-    own = structures.path / f".part-{os.uname().nodename}.{os.getpid()}.abc.partial"
+    own = structures.path / f".part.{os.uname().nodename}.{os.getpid()}.abc.partial"
     own.touch()
-    assert len(list(structures.path.glob(".part-*"))) == 2
+    assert len(list(structures.path.glob(".part.*"))) == 2
     assert len(structures) == 2
     assert len(StructureSet.create(structures.path).load()) == 2
-    assert list(structures.path.glob(".part-*")) == [own]
+    assert list(structures.path.glob(".part.*")) == [own]
+
+
+MEMORY = """
+import sys
+from mechlearn.structures import StructureSet
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+small, large = (StructureSet.open(path) for path in sys.argv[1:3])
+small.load()
+before = peak()
+if sys.argv[3] == "load":
+    whole = large.load()
+else:
+    assert sum(len(batch) for batch in large.batches(500)) == len(large)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory that Linux tells")
+@pytest.mark.parametrize(("way", "times"), [("load", 2.0), ("stream", 0.5)])
+def test_reading_takes_no_more_than_twice_the_size_on_disk(tmp_path: Path, way: str, times: float) -> None:
+    """20,000 structures in parts of 1,000; streaming takes what one batch does, however large the set."""
+    rng = np.random.default_rng(5)
+    large = StructureSet.create(tmp_path / "large")
+    for _ in range(20):
+        atoms = 32_000
+        batch = StructureBatch.from_arrays(
+            rng.random((atoms, 3)), rng.random((1000, 3, 3)), np.full(atoms, 74, dtype=np.int32), [32] * 1000,
+            energies=rng.random(1000), forces=rng.random((atoms, 3)), stresses=rng.random((1000, 6)),
+            groups=["bcc"] * 1000, names=[f"{index:07d}" for index in range(1000)],
+        )  # fmt: skip
+        large.append(batch)
+    small = StructureSet.create(tmp_path / "small")
+    small.append(batch)
+    told = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(small.path), str(large.path), way],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(told.stdout) < times * sum(part.stat().st_size for part in large.parts)
 
 
 def test_two_writers_never_replace_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

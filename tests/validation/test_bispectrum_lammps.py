@@ -9,6 +9,7 @@ from cells import random_batch
 from mechlearn.descriptors import Bispectrum
 from mechlearn.engines import lammps_session
 from mechlearn.structures import StructureBatch
+from mechlearn.structures.neighbours import neighbour_pairs
 
 RADII, WEIGHTS = (0.5, 0.417932), (1.0, 0.959049)
 CUTOFF = 4.73
@@ -33,11 +34,13 @@ dump keep all custom 1 /dev/null c_values[1] c_slopes[1]
 """
 
 
-def lammps_values(lammps, batch: StructureBatch, index: int, twojmax: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+def lammps_values(  # type: ignore[no-untyped-def]
+    lammps, batch: StructureBatch, index: int, twojmax: int, options: str = "rmin0 0 bzeroflag 1"
+) -> tuple[np.ndarray, np.ndarray]:
     """B (atoms, features) and -∂ΣB/∂r (atoms, elements, 3, features) as LAMMPS computes them."""
     own = slice(batch.offsets[index], batch.offsets[index + 1])
     cell = batch.cells[index]
-    arguments = f"{CUTOFF} 0.99363 {twojmax} {RADII[0]} {RADII[1]} {WEIGHTS[0]} {WEIGHTS[1]} rmin0 0 bzeroflag 1"
+    arguments = f"{CUTOFF} 0.99363 {twojmax} {RADII[0]} {RADII[1]} {WEIGHTS[0]} {WEIGHTS[1]} {options}"
     lammps.commands_string(
         SETUP.format(
             xx=cell[0, 0].item(), yy=cell[1, 1].item(), zz=cell[2, 2].item(),
@@ -83,3 +86,33 @@ def test_equal_to_lammps(twojmax: int, cells: int) -> None:
             worst_slope = max(worst_slope, np.abs(slopes[own] - their_slopes).max() / size)
     assert worst_value < 1e-9
     assert worst_slope < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ("rmin0 0.4 bzeroflag 1", {"rmin0": 0.4}),
+        ("rmin0 0 bzeroflag 0 switchflag 0", {"bzero": False, "switch": False}),
+    ],
+)
+def test_options_equal_to_lammps(options: str, change: dict[str, float | bool]) -> None:
+    """A smallest distance, and neighbours that do not fade out; no two atoms closer than the smallest distance."""
+    batch = random_batch(np.random.default_rng(20), 60, ("W", "Be"), largest=10)
+    apart = [neighbour_pairs(batch.select([index]), 9.0).distances.min() > 0.45 for index in range(len(batch))]
+    batch = batch.select(np.array(apart))
+    descriptor = Bispectrum(
+        ("W", "Be"),
+        CUTOFF,
+        4,
+        element_radii=RADII,
+        element_weights=WEIGHTS,
+        **change,  # type: ignore[arg-type]
+    )
+    values, slopes = descriptor.compute(batch), our_slopes(descriptor, batch)
+    with lammps_session() as lammps:
+        for index in range(len(batch)):
+            own = slice(batch.offsets[index], batch.offsets[index + 1])
+            theirs, their_slopes = lammps_values(lammps, batch, index, 4, options)
+            size = np.abs(theirs).max()
+            np.testing.assert_allclose(values[own], theirs, atol=1e-9 * size)
+            np.testing.assert_allclose(slopes[own], their_slopes, atol=1e-9 * max(np.abs(their_slopes).max(), size))

@@ -75,7 +75,10 @@ def run_study(
         typer.Option(help="A data set of your own, in any readable format, for the built-in one.", show_default=False),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved settings and what they cost; do nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the resolved settings and, from a timed sample, what they cost; write nothing."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,7 +94,7 @@ def run_study(
     settings = study.configure(preset, config, options)
     cost = study.cost(settings)
     if dry_run:
-        _show_settings(settings, cost, as_json=as_json)
+        _show_plan(study, settings, cost, available_workers(workers), as_json=as_json)
         return
     folder = out or Path(f"{name}-output")
     say(f"study {name}: {cost + '; ' if cost else ''}results in {folder}")
@@ -108,12 +111,18 @@ def _entry(study: Any) -> dict[str, Any]:
     return {"name": study.name, "question": study.question, "presets": presets}
 
 
-def _show_settings(settings: Any, cost: str, *, as_json: bool) -> None:
+def _show_plan(study: Any, settings: Any, cost: str, workers: int, *, as_json: bool) -> None:
+    """The settings as TOML, and below them what a sample of the work says of all of it, as comments."""
     say(f"it would cost: {cost or 'not known, as these are the settings of no preset'}")
+    if study.plan is not None:
+        say("timing a sample of the work: about half a minute")
+    plan = None if study.plan is None else study.plan(settings, workers)
     if as_json:
-        show_json(settings.model_dump(mode="json"))
-    else:
-        show(settings.to_toml().rstrip())
+        show_json({**settings.model_dump(mode="json"), **({} if plan is None else {"plan": plan.to_dict()})})
+        return
+    show(settings.to_toml().rstrip())
+    if plan is not None:
+        show("\n" + "\n".join(f"# {line}".rstrip() for line in str(plan).splitlines()))
 
 
 def _show_results(summary: str, folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 from mechlearn.descriptors.bispectrum import (
     Bispectrum,
-    DescriptorJacobian,
     PreparedBispectrum,
     available_threads,
 )
 from mechlearn.descriptors.descriptor import Descriptor, Pullback
+from mechlearn.descriptors.jacobian import DescriptorJacobian
 
 __all__ = [
     "Bispectrum",

@@ -68,6 +68,8 @@ class BispectrumTables:
         Where U_j begins in the flat list of matrix elements; the last entry is their number.
     roots : (twojmax + 2,)
         √n.
+    norms : (elements,)
+        n of u_j[mb, ma] = n v_j[mb, ma], √(ma! (j - ma)! / (mb! (j - mb)!)): v has no square roots.
     half_weights : (elements,)
         The weight of each matrix element in a sum over half of the matrix.
     components : (features, 3)
@@ -83,6 +85,7 @@ class BispectrumTables:
     twojmax: int
     block: Int[np.ndarray, " blocks"]
     roots: Float[np.ndarray, " roots"]
+    norms: Float[np.ndarray, " elements"]
     half_weights: Float[np.ndarray, " elements"]
     components: Int[np.ndarray, "features 3"]
     triples: Int[np.ndarray, "triples 5"]
@@ -123,6 +126,7 @@ def bispectrum_tables(twojmax: int) -> BispectrumTables:
         twojmax=twojmax,
         block=block,
         roots=np.sqrt(np.arange(twojmax + 2)),
+        norms=np.concatenate([_norms(j).ravel() for j in range(twojmax + 1)]),
         half_weights=np.concatenate([_half_weights(j).ravel() for j in range(twojmax + 1)]),
         components=np.array(components, dtype=np.int64),
         triples=np.array(triples, dtype=np.int64),
@@ -142,6 +146,11 @@ def _multiplicity(j1: int, j2: int, j: int) -> float:
         return 1.0
     ratio = (j1 + 1) / (j + 1)
     return 2.0 * ratio if j == j2 else ratio
+
+
+def _norms(j: int) -> Float[np.ndarray, "rows columns"]:
+    sizes = np.sqrt([float(factorial(m) * factorial(j - m)) for m in range(j + 1)])
+    return sizes[None, :] / sizes[:, None]
 
 
 def _half_weights(j: int) -> Float[np.ndarray, "rows columns"]:

@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
 from mechlearn.descriptors.angular_momentum import BispectrumTables, bispectrum_tables
+from mechlearn.descriptors.derivative_rows import derivative_rows
 from mechlearn.descriptors.descriptor import Pullback
+from mechlearn.descriptors.jacobian import DescriptorJacobian
+from mechlearn.descriptors.products import ProductList, product_lists
+from mechlearn.descriptors.torch_device import check_device
 from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
 from mechlearn.structures.neighbours import NeighbourPairs, neighbour_pairs
 
 _LANES = 8
+
+#: U of all atoms is kept between uses if it takes no more than this, bytes.
+_LARGEST_MEMORY = 2**25
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,17 @@ class Bispectrum:
         Whether neighbours fade out smoothly at the cutoff.
     bzero : bool
         Whether the value of an isolated atom is taken off, so that no neighbours means B = 0.
+    device : str or None
+        ``"cuda"``, ``"cuda:1"``, … or ``"cpu"``: values and pullbacks go through torch, there; the compiled kernels
+        do the rest, and everything where it is None.  A potential's file does not keep it.
+    precision : str
+        ``"double"``, or on a device ``"single"``, good to 1e-5 of the largest value.
 
     Raises
     ------
     InputError
-        If a parameter makes no sense (a cutoff of zero, lengths that differ, an unknown element).
+        If a parameter makes no sense (a cutoff of zero, lengths that differ, an unknown element), or the device is
+        not there.
 
     Notes
     -----
@@ -72,6 +86,9 @@ class Bispectrum:
     rmin0: float = 0.0
     switch: bool = True
     bzero: bool = True
+    # Where numbers are worked out is no part of what they are.
+    device: str | None = field(default=None, compare=False)
+    precision: Literal["double", "single"] = field(default="double", compare=False)
 
     def __post_init__(self) -> None:
         count = len(self.elements)
@@ -92,6 +109,12 @@ class Bispectrum:
         for name, values in (("element_radii", self._radii), ("element_weights", self._weights)):
             if len(values) != count:
                 raise InputError(f"setting up the bispectrum: {len(values)} {name} for {count} elements; give one each")
+        if self.precision not in (("double", "single") if self.device else ("double",)):
+            raise InputError(
+                f"setting up the bispectrum: precision is {self.precision!r}; give 'double', or 'single' and a device"
+            )
+        if self.device is not None:
+            check_device(self.device)
 
     # ------------------------------------------------------------------ asking
 
@@ -156,44 +179,46 @@ class Bispectrum:
         (atoms, features)
             B, in units of the density's cube (dimensionless weights).
         """
-        from mechlearn.descriptors.bispectrum_drivers_kernels import compute_range
-
-        return self.prepare(batch).values(compute_range)
+        return self.prepare(batch, keep=False).compute()
 
     def pullback(self, batch: StructureBatch, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
         """Forces and virials of an energy whose gradient ∂E/∂B is ``gradient``: f = -Σ_i g_i · ∂B_i/∂r."""
-        return self.prepare(batch).pullback(gradient)
+        return self.prepare(batch, keep=False).pullback(gradient)
 
     def pushforward(
         self, batch: StructureBatch, displacements: Float[np.ndarray, "atoms 3"]
     ) -> Float[np.ndarray, "atoms features"]:
         """The change of B along displacements of the atoms: Σ_k ∂B_i/∂r_k · d_k."""
-        return self.prepare(batch).pushforward(displacements)
+        return self.prepare(batch, keep=False).pushforward(displacements)
 
     def jacobian(self, batch: StructureBatch, dtype: type[np.floating] = np.float32) -> DescriptorJacobian:
         """All derivatives ∂B_i/∂r_k, stored; about 10 kB an atom at 2J = 6 in single precision."""
-        return self.prepare(batch).jacobian(dtype)
+        return self.prepare(batch, keep=False).jacobian(dtype)
 
-    def prepare(self, batch: StructureBatch) -> PreparedBispectrum:
-        """Neighbours and geometry of a batch, for several uses of the same positions."""
-        from mechlearn.descriptors.bispectrum_kernels import PAIR_NUMBERS, pair_geometry
+    def prepare(
+        self, batch: StructureBatch, pairs: NeighbourPairs | None = None, *, keep: bool = True
+    ) -> PreparedBispectrum:
+        """Neighbours of a batch, for several uses of the same positions.
 
+        Parameters
+        ----------
+        batch : StructureBatch
+            The structures.
+        pairs : NeighbourPairs or None
+            The neighbours within ``reach`` at least, where they are known (from a ``NeighbourList``).
+        keep : bool
+            Whether U of every atom is kept for the next use, where it does not take much memory.
+        """
         elements = self.element_indices(batch)
-        pairs = neighbour_pairs(batch, self.reach)
-        radii, weights = np.array(self._radii), np.array(self._weights)
-        reach = self.cutoff * (radii[elements[pairs.first]] + radii[elements[pairs.second]])
-        geometry = np.empty((PAIR_NUMBERS, len(pairs.second)))
-        pair_geometry(
-            pairs.vectors,
-            pairs.distances,
-            reach,
-            weights[elements[pairs.second]],
-            self.rfac0,
-            self.rmin0,
-            1.0 if self.switch else 0.0,
-            geometry,
-        )
-        return PreparedBispectrum(self, batch, pairs, geometry)
+        return PreparedBispectrum(self, batch, pairs or neighbour_pairs(batch, self.reach), elements, keep)
+
+
+@dataclass(eq=False)
+class _Memory:
+    """U of every group of eight atoms, known once a kernel has made them; or no room for any."""
+
+    densities: Float[np.ndarray, "groups numbers"]
+    known: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,20 +228,84 @@ class PreparedBispectrum:
     descriptor: Bispectrum
     batch: StructureBatch
     pairs: NeighbourPairs
-    geometry: Float[np.ndarray, "numbers pairs"]
+    elements: Int[np.ndarray, " atoms"]
+    keep: bool
 
-    @cached_property
-    def _order(self) -> Int[np.ndarray, " atoms"]:
-        # Atoms with like numbers of neighbours share a group of eight, so that few lanes idle.
-        return np.argsort(np.diff(self.pairs.starts), kind="stable")
+    def compute(self) -> Float[np.ndarray, "atoms features"]:
+        """B of every atom."""
+        from mechlearn.descriptors.bispectrum_drivers_kernels import compute_range
 
-    @cached_property
-    def _shift(self) -> Float[np.ndarray, " features"]:
-        # An isolated atom has U = 1, hence B_{j1 j2 j} = j + 1.
-        isolated = self.descriptor._tables.components[:, 2] + 1.0
-        return isolated if self.descriptor.bzero else np.zeros_like(isolated)
+        if self.descriptor.device is not None:
+            whole: np.ndarray = self._through_torch.values()
+            return whole - self._shift
+        values, _ = product_lists(self.descriptor.twojmax)
+        out = np.empty((self.batch.atoms, self.descriptor.features))
+        self._run(compute_range, values, self._shift, out)
+        return out
 
-    def _run(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
+    def pullback(self, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
+        """Forces and virials of an energy whose gradient ∂E/∂B is ``gradient``."""
+        return self.contract(gradient)[1]
+
+    def contract(self, gradient: Float[np.ndarray, "atoms features"]) -> tuple[Float[np.ndarray, " atoms"], Pullback]:
+        """Σ_l g_l B_l of every atom, and the pullback of g: all that a linear energy needs, without B itself."""
+        from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs, pullback_range
+
+        _check_shape("gradient", gradient, (self.batch.atoms, self.descriptor.features))
+        batch, pairs = self.batch, self.pairs
+        gradient = np.ascontiguousarray(gradient, dtype=np.float64)
+        if self.descriptor.device is not None:
+            products, pair_gradient = self._through_torch.contract(gradient)
+        else:
+            _, slopes = product_lists(self.descriptor.twojmax)
+            products, pair_gradient = np.empty(batch.atoms), np.empty((len(pairs.second), 3))
+            self._run(pullback_range, slopes, gradient, products, pair_gradient)
+        forces, virials = np.zeros((batch.atoms, 3)), np.zeros((len(batch), 3, 3))
+        forces_from_pairs(
+            pairs.starts, pairs.second, pairs.vectors, batch.structure_of_atom, pair_gradient, forces, virials
+        )
+        return products - gradient @ self._shift, Pullback(forces, virials)
+
+    def pushforward(self, displacements: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms features"]:
+        """Σ_k ∂B_i/∂r_k · d_k of every atom."""
+        from mechlearn.descriptors.bispectrum_drivers_kernels import pushforward_range
+
+        _check_shape("displacements", displacements, (self.batch.atoms, 3))
+        _, slopes = product_lists(self.descriptor.twojmax)
+        out = np.empty((self.batch.atoms, self.descriptor.features))
+        self._run(pushforward_range, slopes, np.ascontiguousarray(displacements, dtype=np.float64), out)
+        return out
+
+    def jacobian(self, dtype: type[np.floating] = np.float64) -> DescriptorJacobian:
+        """B and all its derivatives, stored."""
+        from mechlearn.descriptors.derivative_kernels import jacobian_range
+
+        features = self.descriptor.features
+        _, slopes = product_lists(self.descriptor.twojmax)
+        values = np.empty((self.batch.atoms, features))
+        derivatives = np.empty((len(self.pairs.second), 3, features), dtype=dtype)
+        rows = derivative_rows(self.descriptor.twojmax).arrays
+        self._run(jacobian_range, slopes, rows, self._shift, values, derivatives)
+        return DescriptorJacobian(self.batch, self.pairs, values, derivatives)
+
+    def with_derivatives(self, kernel: Callable[..., None], *arguments: Any) -> None:
+        """Run a kernel that takes up the derivatives of every pair as they are made, in this thread alone.
+
+        Parameters
+        ----------
+        kernel
+            Called as :func:`mechlearn.descriptors.derivative_kernels.jacobian_range` is.
+        arguments
+            Its last arguments, from the values on.
+        """
+        _, slopes = product_lists(self.descriptor.twojmax)
+        rows = derivative_rows(self.descriptor.twojmax).arrays
+        self._run(kernel, slopes, rows, self._shift, *arguments, threads=1)
+
+    def _run(
+        self, kernel: Callable[..., None], products: ProductList, *arguments: Any, threads: int | None = None
+    ) -> None:
+        """Run a kernel over all groups of eight atoms, by threads."""
         tables = self.descriptor._tables
         groups = -(-self.batch.atoms // _LANES)
 
@@ -224,127 +313,70 @@ class PreparedBispectrum:
             kernel(
                 first,
                 last,
-                self._order,
-                self.pairs.starts,
-                self.geometry,
-                1.0,
-                tables.twojmax,
-                tables.block,
-                tables.roots,
-                tables.half_weights,
-                tables.triples,
-                tables.factors,
-                tables.coefficients,
-                *arrays,
+                (self._order, self.pairs.starts, self.pairs.second, self.pairs.vectors, self.elements),
+                self._radial,
+                (tables.twojmax, tables.block, tables.norms),
+                (products.places, products.factors, products.weights),
+                (self._memory.densities, self._memory.known),
+                *arguments,
             )
 
-        threads = min(available_threads(), groups // 4)
+        threads = min(threads or available_threads(), groups // 4)
         if threads <= 1:
             work(0, groups)
-            return
-        edges = np.linspace(0, groups, 4 * threads + 1).astype(int).tolist()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, edges[:-1], edges[1:]))
+        else:
+            edges = np.linspace(0, groups, 4 * threads + 1).astype(int).tolist()
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(work, edges[:-1], edges[1:]))
+        self._memory.known = len(self._memory.densities) > 0
 
-    def values(self, kernel: Callable[..., None]) -> Float[np.ndarray, "atoms features"]:
-        """B of every atom."""
-        out = np.zeros((self.batch.atoms, self.descriptor.features))
-        self._run(kernel, self._shift, out)
-        return out
+    @cached_property
+    def _through_torch(self) -> Any:
+        """The same neighbours as a ``TorchBispectrum``, whose name is not said here because it would load torch."""
+        from mechlearn.descriptors.torch_bispectrum import TorchBispectrum
 
-    def compute(self) -> Float[np.ndarray, "atoms features"]:
-        """B of every atom."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import compute_range
+        return TorchBispectrum(self.descriptor, self.batch, self.pairs, self.keep)
 
-        return self.values(compute_range)
+    @cached_property
+    def _memory(self) -> _Memory:
+        from mechlearn.descriptors.lane_kernels import aligned
 
-    def pullback(self, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
-        """Forces and virials of an energy whose gradient ∂E/∂B is ``gradient``."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import pullback_range
+        numbers = 2 * _LANES * int(self.descriptor._tables.block[-1])
+        groups = -(-self.batch.atoms // _LANES)
+        fits = self.keep and 8 * groups * numbers <= _LARGEST_MEMORY
+        kept = groups if fits else 0
+        # The plain function: Numba cannot hand an array to Python from a compiled one that cached kernels hold too.
+        return _Memory(aligned.py_func(kept * numbers).reshape(kept, numbers))
 
-        _check_shape("gradient", gradient, (self.batch.atoms, self.descriptor.features))
-        pair_gradient = np.zeros((len(self.pairs.second), 3))
-        self._run(pullback_range, np.ascontiguousarray(gradient, dtype=np.float64), pair_gradient)
-        return _sum_pairs(self.batch, self.pairs, pair_gradient)
+    @cached_property
+    def _order(self) -> Int[np.ndarray, " atoms"]:
+        # Atoms with like numbers of neighbours share a group of eight, so that few lanes idle; NumPy sorts numbers
+        # of 16 bits in linear time.
+        return np.argsort(np.diff(self.pairs.starts).astype(np.uint16), kind="stable")
 
-    def pushforward(self, displacements: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms features"]:
-        """Σ_k ∂B_i/∂r_k · d_k of every atom."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import pushforward_range
+    @cached_property
+    def _shift(self) -> Float[np.ndarray, " features"]:
+        # An isolated atom has U = 1, hence B_{j1 j2 j} = j + 1.
+        isolated = self.descriptor._tables.components[:, 2] + 1.0
+        return isolated if self.descriptor.bzero else np.zeros_like(isolated)
 
-        _check_shape("displacements", displacements, (self.batch.atoms, 3))
-        moved = np.ascontiguousarray((displacements[self.pairs.second] - displacements[self.pairs.first]).T)
-        out = np.zeros((self.batch.atoms, self.descriptor.features))
-        self._run(pushforward_range, moved.astype(np.float64), out)
-        return out
-
-    def jacobian(self, dtype: type[np.floating] = np.float64) -> DescriptorJacobian:
-        """B and all its derivatives, stored."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import jacobian_range
-
-        features = self.descriptor.features
-        values = np.zeros((self.batch.atoms, features))
-        derivatives = np.zeros((len(self.pairs.second), 3, features), dtype=dtype)
-        self._run(jacobian_range, self._shift, values, derivatives)
-        return DescriptorJacobian(self.batch, self.pairs, values, derivatives)
-
-
-@dataclass(frozen=True, eq=False)
-class DescriptorJacobian:
-    """B of a batch with every ∂B_i/∂r_k stored, one block a pair of neighbours.
-
-    Attributes
-    ----------
-    values : (atoms, features)
-        B.
-    derivatives : (pairs, 3, features)
-        ∂B_i/∂r_k of the pair (i, k); by translation invariance ∂B_i/∂r_i is minus their sum.
-    """
-
-    batch: StructureBatch
-    pairs: NeighbourPairs
-    values: Float[np.ndarray, "atoms features"]
-    derivatives: Float[np.ndarray, "pairs 3 features"]
-
-    @property
-    def bytes(self) -> int:
-        """The memory it holds."""
-        return self.derivatives.nbytes + self.pairs.vectors.nbytes + self.pairs.second.nbytes
-
-    def pullback(self, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
-        """Forces and virials of an energy whose gradient ∂E/∂B is ``gradient``."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import contract_jacobian
-
-        _check_shape("gradient", gradient, self.values.shape)
-        pair_gradient = np.empty((len(self.pairs.second), 3))
-        gradient = np.ascontiguousarray(gradient, dtype=self.derivatives.dtype)
-        contract_jacobian(self.pairs.starts, self.pairs.second, self.derivatives, gradient, pair_gradient)
-        return _sum_pairs(self.batch, self.pairs, pair_gradient)
-
-    def pushforward(self, displacements: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms features"]:
-        """Σ_k ∂B_i/∂r_k · d_k of every atom."""
-        from mechlearn.descriptors.bispectrum_drivers_kernels import push_jacobian
-
-        _check_shape("displacements", displacements, (self.batch.atoms, 3))
-        out = np.zeros_like(self.values)
-        displacements = np.ascontiguousarray(displacements, dtype=np.float64)
-        push_jacobian(self.pairs.starts, self.pairs.second, self.derivatives, displacements, out)
-        return out
+    @cached_property
+    def _radial(self) -> tuple[np.ndarray, np.ndarray, float, float, float]:
+        """How far two elements see each other, what a neighbour counts, and the three numbers of θ and f_c."""
+        descriptor = self.descriptor
+        radii = np.array(descriptor.element_radii)
+        return (
+            descriptor.cutoff * (radii[:, None] + radii[None, :]),
+            np.array(descriptor.element_weights),
+            float(descriptor.rfac0),
+            float(descriptor.rmin0),
+            1.0 if descriptor.switch else 0.0,
+        )
 
 
 def available_threads() -> int:
     """How many threads compiled kernels may use: ``MECHLEARN_THREADS``, else the cores given to this process."""
     return int(os.environ.get("MECHLEARN_THREADS", "0")) or len(os.sched_getaffinity(0))
-
-
-def _sum_pairs(batch: StructureBatch, pairs: NeighbourPairs, pair_gradient: Float[np.ndarray, "pairs 3"]) -> Pullback:
-    from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs
-
-    forces = np.zeros((batch.atoms, 3))
-    virials = np.zeros((len(batch), 3, 3))
-    forces_from_pairs(
-        pairs.starts, pairs.second, pairs.vectors, batch.structure_of_atom, pair_gradient, forces, virials
-    )
-    return Pullback(forces, virials)
 
 
 def _check_shape(name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:

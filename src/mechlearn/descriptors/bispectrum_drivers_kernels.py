@@ -1,254 +1,187 @@
 """The bispectrum over many atoms: gather eight, work, scatter.  Each function takes a range of groups of eight,
-so that threads can share the work; what they write does not overlap, and no atom's numbers depend on the range."""
+so that threads can share the work; what they write does not overlap, and no atom's numbers depend on the range.
+
+Its first arguments are tuples: ``atoms`` (order, starts, second, vectors, elements) says who is near whom; ``radial``
+(reaches, weights, rfac0, rmin0, switch) how a distance counts; ``tables`` (twojmax, block, norms) and the lists of
+``products`` what U and Z are made of; ``memory`` (U of each group, whether it is there already) what is kept.
+"""
 
 import numpy as np
 from numba import njit
 
 from mechlearn.descriptors.bispectrum_kernels import (
-    PAIR_NUMBERS,
     WIDE,
     add_density_change,
     adjoint_matrices,
     cayley_klein,
-    contracted_products,
+    contract_products,
     density_matrices,
-    gather_pairs,
+    euler_values,
     pair_gradients,
     parameter_adjoint,
-    product_element,
     wigner_matrices,
 )
-from mechlearn.descriptors.lane_kernels import LANES, broadcast, load, store
+from mechlearn.descriptors.lane_kernels import LANES, aligned, load, store
+from mechlearn.descriptors.pair_geometry_kernels import PAIR_NUMBERS, gather_pairs, pair_geometry
 
 
 @njit(cache=True, nogil=True)
-def _most_neighbours(starts):
-    most = 0
+def most_neighbours(starts):
+    """The largest number of neighbours, made even, as they are worked on by twos."""
+    most = 2
     for i in range(starts.shape[0] - 1):
         most = max(most, starts[i + 1] - starts[i])
-    return most
+    return most + most % 2
 
 
 @njit(cache=True, nogil=True)
-def _lane_atoms(order, group, atoms):
+def lane_atoms(order, group, lanes):
     """The atoms of a group of eight; a last, incomplete group repeats its last atom.  Returns how many are real."""
     real = min(LANES, order.shape[0] - group * LANES)
     for lane in range(LANES):
-        atoms[lane] = order[group * LANES + min(lane, real - 1)]
+        lanes[lane] = order[group * LANES + min(lane, real - 1)]
     return real
 
 
 @njit(cache=True, nogil=True)
-def compute_range(
-    first, last, order, starts, geometry, self_weight, twojmax, block, roots, half_weights, triples, factors,
-    coefficients, shift, out,
-):  # fmt: skip
-    """B of the atoms of groups ``first:last``, less ``shift``."""
-    atoms = np.empty(LANES, dtype=np.int64)
-    gathered = np.empty(max(_most_neighbours(starts), 1) * PAIR_NUMBERS * LANES)
-    u, total = np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE)
-    features = out.shape[1]
-    values = np.empty(features * LANES)
-    for group in range(first, last):
-        real = _lane_atoms(order, group, atoms)
-        slots = gather_pairs(atoms, starts, geometry, PAIR_NUMBERS, gathered)
-        density_matrices(gathered, slots, self_weight, twojmax, block, roots, u, total)
-        contracted_products(total, total, False, block, half_weights, triples, factors, coefficients, values)
-        for lane in range(real):
-            for feature in range(features):
-                out[atoms[lane], feature] = values[feature * LANES + lane] - shift[feature]
+def pairs_of(lanes, atoms, radial, slopes, gathered):
+    """The pairs of eight atoms side by side, with their geometry; returns the largest number of neighbours."""
+    _, starts, second, vectors, elements = atoms
+    reaches, weights, rfac0, rmin0, switch = radial
+    slots = gather_pairs(lanes, starts, second, vectors, elements, reaches, weights, gathered)
+    pair_geometry(gathered, slots, rfac0, rmin0, switch, slopes)
+    return slots
 
 
 @njit(cache=True, nogil=True)
-def pullback_range(
-    first, last, order, starts, geometry, self_weight, twojmax, block, roots, half_weights, triples, factors,
-    coefficients, gradient, out,
-):  # fmt: skip
-    """Σ_l gradient[i, l] ∂B_il/∂r_ik of every pair (i, k) of groups ``first:last``."""
-    atoms = np.empty(LANES, dtype=np.int64)
-    most = max(_most_neighbours(starts), 1)
-    gathered = np.empty(most * PAIR_NUMBERS * LANES)
-    gradients = np.empty(most * 3 * LANES)
-    u, total, adjoint = np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE)
-    folded = np.empty(4 * block[-1] * WIDE)
-    features = gradient.shape[1]
-    lane_gradient = np.empty(features * LANES)
+def density_of(group, gathered, slots, tables, memory, near, far, total):
+    """U of eight atoms, from memory if it is there; into memory if it has room."""
+    twojmax, block, norms = tables
+    kept, known = memory
+    if kept.shape[0] > 0:
+        total = kept[group]
+    if not known:
+        density_matrices(gathered, slots, 1.0, twojmax, block, norms, near, far, total)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def compute_range(first, last, atoms, radial, tables, products, memory, shift, out):
+    """B of the atoms of groups ``first:last``, less ``shift``."""
+    places, factors, weights = products
+    _, block, _ = tables
+    lanes = np.empty(LANES, dtype=np.int64)
+    gathered = aligned(most_neighbours(atoms[1]) * PAIR_NUMBERS * LANES)
+    near, far, total = aligned(block[-1] * WIDE), aligned(block[-1] * WIDE), aligned(block[-1] * WIDE)
+    features = out.shape[1]
+    values = aligned(features * LANES)
     for group in range(first, last):
-        real = _lane_atoms(order, group, atoms)
-        slots = gather_pairs(atoms, starts, geometry, PAIR_NUMBERS, gathered)
+        real = lane_atoms(atoms[0], group, lanes)
+        slots = 0
+        if not memory[1]:
+            slots = pairs_of(lanes, atoms, radial, False, gathered)
+        density = density_of(group, gathered, slots, tables, memory, near, far, total)
+        contract_products(density, density, places, factors, weights, values)
+        for lane in range(real):
+            for feature in range(features):
+                out[lanes[lane], feature] = values[feature * LANES + lane] - shift[feature]
+
+
+@njit(cache=True, nogil=True)
+def pullback_range(first, last, atoms, radial, tables, products, memory, gradient, out_values, out):
+    """Σ_l gradient[i, l] B_il of every atom, and Σ_l gradient[i, l] ∂B_il/∂r_ik of every pair (i, k), of groups
+    ``first:last``."""
+    places, factors, weights = products
+    twojmax, block, norms = tables
+    starts = atoms[1]
+    lanes = np.empty(LANES, dtype=np.int64)
+    most = most_neighbours(starts)
+    gathered, gradients = aligned(most * PAIR_NUMBERS * LANES), aligned(most * 3 * LANES)
+    near, far, total = aligned(block[-1] * WIDE), aligned(block[-1] * WIDE), aligned(block[-1] * WIDE)
+    adjoint, folded = aligned(block[-1] * WIDE), aligned(4 * block[-1] * WIDE)
+    features = gradient.shape[1]
+    lane_gradient, values = aligned(features * LANES), aligned(LANES)
+    for group in range(first, last):
+        real = lane_atoms(atoms[0], group, lanes)
+        slots = pairs_of(lanes, atoms, radial, True, gathered)
         for lane in range(LANES):
             for feature in range(features):
-                lane_gradient[feature * LANES + lane] = gradient[atoms[lane], feature]
-        density_matrices(gathered, slots, self_weight, twojmax, block, roots, u, total)
-        adjoint_matrices(total, lane_gradient, block, half_weights, triples, factors, coefficients, adjoint)
-        parameter_adjoint(adjoint, twojmax, block, roots, folded)
-        pair_gradients(gathered, slots, adjoint, twojmax, block, roots, folded, u, gradients)
+                lane_gradient[feature * LANES + lane] = gradient[lanes[lane], feature]
+        density = density_of(group, gathered, slots, tables, memory, near, far, total)
+        adjoint_matrices(density, lane_gradient, places, factors, weights, adjoint)
+        store(values, 0, euler_values(density, adjoint, twojmax, block))
+        parameter_adjoint(adjoint, twojmax, block, norms, folded)
+        pair_gradients(gathered, slots, adjoint, twojmax, block, folded, near, far, gradients)
         for lane in range(real):
-            begin = starts[atoms[lane]]
-            for k in range(starts[atoms[lane] + 1] - begin):
+            out_values[lanes[lane]] = values[lane]
+            begin = starts[lanes[lane]]
+            for k in range(starts[lanes[lane] + 1] - begin):
                 for axis in range(3):
                     out[begin + k, axis] = gradients[(k * 3 + axis) * LANES + lane]
 
 
 @njit(cache=True, nogil=True)
-def pushforward_range(
-    first, last, order, starts, geometry, self_weight, twojmax, block, roots, half_weights, triples, factors,
-    coefficients, pair_displacements, out,
-):  # fmt: skip
-    """Σ_k ∂B_il/∂r_ik · d_ik of the atoms of groups ``first:last``; ``pair_displacements`` is (3, pairs)."""
-    atoms = np.empty(LANES, dtype=np.int64)
-    most = max(_most_neighbours(starts), 1)
-    gathered = np.empty(most * PAIR_NUMBERS * LANES)
-    moved = np.empty(most * 3 * LANES)
-    u, total, change = np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE)
+def pushforward_range(first, last, atoms, radial, tables, products, memory, displacements, out):
+    """Σ_k ∂B_il/∂r_ik · (d_k - d_i) of the atoms of groups ``first:last``."""
+    places, factors, weights = products
+    twojmax, block, norms = tables
+    _, starts, second, _, _ = atoms
+    lanes = np.empty(LANES, dtype=np.int64)
+    most = most_neighbours(starts)
+    gathered, moved = aligned(most * PAIR_NUMBERS * LANES), aligned(most * 3 * LANES)
+    near, far, total = aligned(block[-1] * WIDE), aligned(block[-1] * WIDE), aligned(block[-1] * WIDE)
+    change = aligned(block[-1] * WIDE)
+    # Pairs that count nothing do not move either.
+    moved[:] = 0.0
     features = out.shape[1]
-    values = np.empty(features * LANES)
+    values = aligned(features * LANES)
     for group in range(first, last):
-        real = _lane_atoms(order, group, atoms)
-        slots = gather_pairs(atoms, starts, geometry, PAIR_NUMBERS, gathered)
-        gather_pairs(atoms, starts, pair_displacements, 3, moved)
-        density_matrices(gathered, slots, self_weight, twojmax, block, roots, u, total)
+        real = lane_atoms(atoms[0], group, lanes)
+        slots = pairs_of(lanes, atoms, radial, True, gathered)
+        for lane in range(LANES):
+            i = lanes[lane]
+            for k in range(starts[i + 1] - starts[i]):
+                for axis in range(3):
+                    d = displacements[second[starts[i] + k], axis] - displacements[i, axis]
+                    moved[(k * 3 + axis) * LANES + lane] = d
+        density = density_of(group, gathered, slots, tables, memory, near, far, total)
         change[:] = 0.0
         for k in range(slots):
-            offset = k * PAIR_NUMBERS * LANES
-            a_r, a_i, b_r, b_i = cayley_klein(gathered, offset)
-            wigner_matrices(a_r, a_i, b_r, b_i, twojmax + 1, block, roots, u)
-            v = k * 3 * LANES
+            pair = k * PAIR_NUMBERS * LANES
+            a_r, a_i, b_r, b_i = cayley_klein(gathered, pair)
+            wigner_matrices(a_r, a_i, b_r, b_i, twojmax + 1, block, near)
+            d = k * 3 * LANES
             add_density_change(
-                gathered, offset, load(moved, v), load(moved, v + LANES), load(moved, v + 2 * LANES),
-                twojmax, block, roots, u, change,
+                gathered, pair, load(moved, d), load(moved, d + LANES), load(moved, d + 2 * LANES),
+                twojmax, block, norms, near, change,
             )  # fmt: skip
-        contracted_products(total, change, True, block, half_weights, triples, factors, coefficients, values)
+        contract_products(density, change, places, factors, weights, values)
         for lane in range(real):
             for feature in range(features):
-                out[atoms[lane], feature] = values[feature * LANES + lane]
-
-
-@njit(cache=True, nogil=True)
-def _all_products(total, block, half_weights, triples, factors, coefficients, products):
-    """2 · factor · weight · Z of every product and every summed element, one after the other."""
-    position = 0
-    for t in range(triples.shape[0]):
-        j1, j2, j, start = triples[t, 0], triples[t, 1], triples[t, 2], triples[t, 4]
-        for mb in range(j // 2 + 1):
-            for ma in range(mb + 1 if 2 * mb == j else j + 1):
-                z_r, z_i = product_element(total, coefficients, start, block[j1], block[j2], j1, j2, j, mb, ma)
-                scale = 2.0 * factors[t] * half_weights[block[j] + (j + 1) * mb + ma]
-                store(products, position, scale * z_r)
-                store(products, position + LANES, scale * z_i)
-                position += WIDE
-
-
-@njit(cache=True, nogil=True)
-def _contract_directions(products, change_x, change_y, change_z, block, triples, features, values):
-    """values[(axis·features + l)·8 + lane] = Σ_t→l Σ_m dU_axis[m] : products_t[m]."""
-    zero = broadcast(0.0)
-    for n in range(0, 3 * features * LANES, LANES):
-        store(values, n, zero)
-    position = 0
-    for t in range(triples.shape[0]):
-        j, component = triples[t, 2], triples[t, 3]
-        along_x, along_y, along_z = zero, zero, zero
-        for mb in range(j // 2 + 1):
-            m = (block[j] + (j + 1) * mb) * WIDE
-            for _ in range(mb + 1 if 2 * mb == j else j + 1):
-                z_r, z_i = load(products, position), load(products, position + LANES)
-                along_x = along_x + z_r * load(change_x, m) + z_i * load(change_x, m + LANES)
-                along_y = along_y + z_r * load(change_y, m) + z_i * load(change_y, m + LANES)
-                along_z = along_z + z_r * load(change_z, m) + z_i * load(change_z, m + LANES)
-                m += WIDE
-                position += WIDE
-        at_x, at_y, at_z = component * LANES, (features + component) * LANES, (2 * features + component) * LANES
-        store(values, at_x, load(values, at_x) + along_x)
-        store(values, at_y, load(values, at_y) + along_y)
-        store(values, at_z, load(values, at_z) + along_z)
-
-
-@njit(cache=True, nogil=True)
-def jacobian_range(
-    first, last, order, starts, geometry, self_weight, twojmax, block, roots, half_weights, triples, factors,
-    coefficients, shift, out_values, out,
-):  # fmt: skip
-    """B (less ``shift``) and ∂B_il/∂r_ik, (pairs, 3, features), of groups ``first:last``."""
-    atoms = np.empty(LANES, dtype=np.int64)
-    gathered = np.empty(max(_most_neighbours(starts), 1) * PAIR_NUMBERS * LANES)
-    u, total = np.empty(block[-1] * WIDE), np.empty(block[-1] * WIDE)
-    change_x, change_y, change_z = (
-        np.empty(block[-1] * WIDE),
-        np.empty(block[-1] * WIDE),
-        np.empty(block[-1] * WIDE),
-    )
-    elements = 0
-    for t in range(triples.shape[0]):
-        elements += (triples[t, 2] // 2 + 1) * (triples[t, 2] + 1)
-    products = np.empty(elements * WIDE)
-    features = out.shape[2]
-    values = np.empty(3 * features * LANES)
-    one, zero = broadcast(1.0), broadcast(0.0)
-    for group in range(first, last):
-        real = _lane_atoms(order, group, atoms)
-        slots = gather_pairs(atoms, starts, geometry, PAIR_NUMBERS, gathered)
-        density_matrices(gathered, slots, self_weight, twojmax, block, roots, u, total)
-        contracted_products(
-            total, total, False, block, half_weights, triples, factors, coefficients, values[: features * LANES]
-        )
-        for lane in range(real):
-            for feature in range(features):
-                out_values[atoms[lane], feature] = values[feature * LANES + lane] - shift[feature]
-        _all_products(total, block, half_weights, triples, factors, coefficients, products)
-        for k in range(slots):
-            offset = k * PAIR_NUMBERS * LANES
-            a_r, a_i, b_r, b_i = cayley_klein(gathered, offset)
-            wigner_matrices(a_r, a_i, b_r, b_i, twojmax + 1, block, roots, u)
-            change_x[:] = 0.0
-            change_y[:] = 0.0
-            change_z[:] = 0.0
-            add_density_change(gathered, offset, one, zero, zero, twojmax, block, roots, u, change_x)
-            add_density_change(gathered, offset, zero, one, zero, twojmax, block, roots, u, change_y)
-            add_density_change(gathered, offset, zero, zero, one, twojmax, block, roots, u, change_z)
-            _contract_directions(products, change_x, change_y, change_z, block, triples, features, values)
-            for lane in range(real):
-                begin = starts[atoms[lane]]
-                if k < starts[atoms[lane] + 1] - begin:
-                    for axis in range(3):
-                        for feature in range(features):
-                            out[begin + k, axis, feature] = values[(axis * features + feature) * LANES + lane]
+                out[lanes[lane], feature] = values[feature * LANES + lane]
 
 
 @njit(cache=True, nogil=True)
 def forces_from_pairs(starts, second, vectors, structure_of_atom, pair_gradient, forces, virials):
     """f_i = +Σ g_ik, f_k = -Σ g_ik and W = -Σ r_ik ⊗ g_ik, always added in the order of the pairs."""
     for i in range(starts.shape[0] - 1):
-        s = structure_of_atom[i]
+        f_x, f_y, f_z = 0.0, 0.0, 0.0
+        w_xx, w_xy, w_xz, w_yx, w_yy, w_yz, w_zx, w_zy, w_zz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for p in range(starts[i], starts[i + 1]):
             k = second[p]
-            for x in range(3):
-                g = pair_gradient[p, x]
-                forces[i, x] += g
-                forces[k, x] -= g
-                for y in range(3):
-                    virials[s, y, x] -= vectors[p, y] * g
-
-
-@njit(cache=True, nogil=True)
-def contract_jacobian(starts, second, values, gradient, out):
-    """out[p, axis] = Σ_l gradient[i, l] values[p, axis, l]."""
-    for i in range(starts.shape[0] - 1):
-        for p in range(starts[i], starts[i + 1]):
-            for axis in range(3):
-                total = 0.0
-                for feature in range(gradient.shape[1]):
-                    total += gradient[i, feature] * values[p, axis, feature]
-                out[p, axis] = total
-
-
-@njit(cache=True, nogil=True)
-def push_jacobian(starts, second, values, displacements, out):
-    """out[i, l] = Σ_k values[p, axis, l] (d_k - d_i)[axis]."""
-    for i in range(starts.shape[0] - 1):
-        for p in range(starts[i], starts[i + 1]):
-            k = second[p]
-            for axis in range(3):
-                d = displacements[k, axis] - displacements[i, axis]
-                for feature in range(out.shape[1]):
-                    out[i, feature] += d * values[p, axis, feature]
+            x, y, z = vectors[p, 0], vectors[p, 1], vectors[p, 2]
+            g_x, g_y, g_z = pair_gradient[p, 0], pair_gradient[p, 1], pair_gradient[p, 2]
+            f_x, f_y, f_z = f_x + g_x, f_y + g_y, f_z + g_z
+            w_xx, w_xy, w_xz = w_xx + x * g_x, w_xy + x * g_y, w_xz + x * g_z
+            w_yx, w_yy, w_yz = w_yx + y * g_x, w_yy + y * g_y, w_yz + y * g_z
+            w_zx, w_zy, w_zz = w_zx + z * g_x, w_zy + z * g_y, w_zz + z * g_z
+            forces[k, 0] -= g_x
+            forces[k, 1] -= g_y
+            forces[k, 2] -= g_z
+        forces[i, 0] += f_x
+        forces[i, 1] += f_y
+        forces[i, 2] += f_z
+        virial = virials[structure_of_atom[i]]
+        virial[0, 0], virial[0, 1], virial[0, 2] = virial[0, 0] - w_xx, virial[0, 1] - w_xy, virial[0, 2] - w_xz
+        virial[1, 0], virial[1, 1], virial[1, 2] = virial[1, 0] - w_yx, virial[1, 1] - w_yy, virial[1, 2] - w_yz
+        virial[2, 0], virial[2, 1], virial[2, 2] = virial[2, 0] - w_zx, virial[2, 1] - w_zy, virial[2, 2] - w_zz

@@ -1,6 +1,7 @@
 """What does the work: LAMMPS as a library, and the processes that tasks run in."""
 
-from mechlearn.engines.execution import SerialExecutor, executor, run_campaign
+from mechlearn.engines.execution import run_campaign
+from mechlearn.engines.executors import SerialExecutor, executor
 from mechlearn.engines.lammps import lammps_cell, lammps_errors, lammps_session, open_lammps, potential_file
 
 __all__ = [

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from multiprocessing import active_children, connection, get_context, parent_process
+from collections.abc import Callable, Container, Iterable
+from concurrent.futures import CancelledError, Executor, Future, wait
+from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -27,141 +22,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mechlearn.errors import InputError, MechlearnError, WorkError, installation
+from mechlearn.engines.executors import killed_worker_errors
+from mechlearn.errors import MechlearnError, WorkError
 
 Result = TypeVar("Result")
 
-_THREAD_VARIABLES = (
-    "MECHLEARN_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
-
 # Enough to keep a cluster busy; tasks are an index and a function, so that waiting ones weigh nothing.
 _IN_FLIGHT = 1024
-
-
-# ---------------------------------------------------------------------- executors
-
-
-class SerialExecutor(Executor):
-    """An executor that runs each task at once, in this process: for one worker, and for debugging.
-
-    Examples
-    --------
-    >>> with SerialExecutor() as serial:
-    ...     serial.submit(pow, 2, 5).result()
-    32
-    """
-
-    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
-        """Run the task now; its future is done when it comes back."""
-        future: Future[Result] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-@contextmanager
-def executor(workers: int = 1, scheduler: str | None = None) -> Iterator[Executor]:
-    """Open what runs tasks: this process, a pool of processes, or a Dask cluster.
-
-    Worker processes are started afresh (*spawn*), compute with one thread each, leave Ctrl-C to the parent
-    and end when it dies. On leaving, running tasks finish and waiting ones are dropped.
-
-    Parameters
-    ----------
-    workers
-        Number of processes; 1 runs everything in this one.
-    scheduler
-        Address of a Dask scheduler, such as ``"tcp://host:8786"``, whose workers are used instead. They
-        should have one thread each (``dask worker --nthreads 1``).
-
-    Raises
-    ------
-    InputError
-        ``workers`` is below 1, Dask is not installed, or its scheduler does not answer.
-
-    Examples
-    --------
-    >>> with executor(workers=1) as pool:
-    ...     run_campaign(abs, [3, 1, 2], pool, label=None)
-    {3: 3, 1: 1, 2: 2}
-    """
-    if workers < 1:
-        raise InputError(f"starting workers: their number is {workers}; give 1 or more")
-    if scheduler is not None:
-        with _dask_executor(scheduler) as pool:
-            yield pool
-    elif workers == 1:
-        yield SerialExecutor()
-    else:
-        with _process_pool(workers) as pool:
-            yield pool
-
-
-@contextmanager
-def _process_pool(workers: int) -> Iterator[Executor]:
-    """Local worker processes; leaving by Ctrl-C ends them at once."""
-    others = set(active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    try:
-        yield pool
-    except KeyboardInterrupt:
-        # A campaign has by now let its running tasks finish, unless it was told a second time.
-        for child in set(active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _dask_executor(address: str) -> Iterator[Executor]:
-    """The executor of a Dask cluster."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError(f"using a scheduler: Dask is not installed; {installation('distributed')}") from error
-    try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(
-            f"using the scheduler {address}: no answer ({error}); give the address that "
-            "'dask scheduler' prints, such as tcp://host:8786"
-        ) from error
-    with client, client.get_executor(pure=False) as pool:
-        yield pool
-
-
-def _prepare_worker() -> None:
-    """Make a fresh process a good worker: one thread, deaf to Ctrl-C, gone when its parent is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = "1"
-    # What the main module imported before this ran has read those variables already.
-    if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(1)
-    if (numba := sys.modules.get("numba")) is not None:
-        numba.set_num_threads(1)
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent to die, and die: a killed run must not leave workers that write beside the next."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 # ---------------------------------------------------------------------- campaigns
@@ -210,10 +77,11 @@ def run_campaign(
     KeyboardInterrupt
         After Ctrl-C, once the running tasks have finished; a second Ctrl-C does not wait for them.
     WorkError
-        A task failed, or a worker was killed.
+        A task failed, a local worker was killed, a task killed several of a cluster's, or its scheduler is gone.
 
     Examples
     --------
+    >>> from mechlearn.engines import SerialExecutor
     >>> run_campaign(abs, range(4), SerialExecutor(), done={0, 1}, label=None)
     {2: 2, 3: 3}
     """
@@ -277,7 +145,7 @@ class _Campaign(Generic[Result]):
     def _submit(self, index: int) -> None:
         try:
             future = self._executor.submit(self._task, index)
-        except BrokenExecutor as error:
+        except killed_worker_errors() as error:
             raise self._killed() from error
         self._running[future] = index
         future.add_done_callback(self._completed.put)
@@ -286,8 +154,13 @@ class _Campaign(Generic[Result]):
         index = self._running.pop(future)
         try:
             result = future.result()
-        except BrokenExecutor as error:
+        except killed_worker_errors() as error:
             raise self._killed() from error
+        except CancelledError as error:
+            raise WorkError(
+                f"{self._name}: the scheduler went away; what is done is kept: start a scheduler, and the same "
+                "command goes on"
+            ) from error
         except MechlearnError as error:
             raise type(error)(f"{self._name}, task {index}: {error}") from error
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from mechlearn.interactions.ase import AsePotential
 from mechlearn.interactions.gpaw import gpaw_potential
-from mechlearn.interactions.labelling import label, labeller
+from mechlearn.interactions.labelling import absolute_name, label, labeller
 from mechlearn.interactions.lammps import LammpsPotential
 from mechlearn.interactions.potential import Evaluation, Potential
 from mechlearn.interactions.zbl import Zbl
@@ -13,6 +13,7 @@ __all__ = [
     "LammpsPotential",
     "Potential",
     "Zbl",
+    "absolute_name",
     "gpaw_potential",
     "label",
     "labeller",

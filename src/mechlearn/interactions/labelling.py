@@ -70,6 +70,17 @@ def labeller(name: str | Path, elements: Sequence[str] = ("W",)) -> Potential:
     raise _unknown(text)
 
 
+def absolute_name(name: str) -> str:
+    """The name of a labeller that means the same to a process in another folder: a file's path in full.
+
+    Examples
+    --------
+    >>> absolute_name("eam")
+    'eam'
+    """
+    return str(Path(name).resolve()) if Path(name).is_file() else name
+
+
 def label(
     batch: StructureBatch,
     potential: Potential,

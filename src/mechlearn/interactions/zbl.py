@@ -8,6 +8,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
+from mechlearn.descriptors import Pullback
 from mechlearn.errors import InputError
 from mechlearn.interactions.checks import check_geometry, species_indices
 from mechlearn.interactions.potential import Evaluation
@@ -20,7 +21,6 @@ _SCREENING_LENGTH = 0.46850
 _SCREENING_POWER = 0.23
 _WEIGHTS = (0.02817, 0.28022, 0.50986, 0.18175)
 _DECAYS = (0.20162, 0.40290, 0.94229, 3.19980)
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -94,21 +94,23 @@ class Zbl:
         InputError
             A structure holds another element, a position that is not a number or a cell without volume.
         """
+        from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs
+
         check_geometry(batch, "ZBL")
         kinds = species_indices(batch, self.elements, "ZBL")
         pairs = neighbour_pairs(batch, self.outer)
         energies, slopes = self._of_pairs(
             pairs.distances, kinds[pairs.first] * len(self.elements) + kinds[pairs.second]
         )
-        # Both orders of a pair are in the list, and each gives its first atom the whole of its force.
-        pulls = pairs.vectors * (slopes / pairs.distances)[:, None]
-        owner = batch.structure_of_atom[pairs.first]
+        # Both orders of a pair are in the list, and each has half of its energy.
+        gradients = pairs.vectors * (0.5 * slopes / pairs.distances)[:, None]
+        forces, virials, owner = np.zeros((batch.atoms, 3)), np.zeros((len(batch), 3, 3)), batch.structure_of_atom
+        forces_from_pairs(pairs.starts, pairs.second, pairs.vectors, owner, gradients, forces, virials)
         atomic_energies = _sums(pairs.first, energies / 2.0, batch.atoms)
-        virials = [_sums(owner, pulls[:, row] * pairs.vectors[:, column] / 2.0, len(batch)) for row, column in _VOIGT]
         return Evaluation(
-            energies=_sums(batch.structure_of_atom, atomic_energies, len(batch)),
-            forces=np.stack([_sums(pairs.first, pulls[:, axis], batch.atoms) for axis in range(3)], axis=1),
-            stresses=np.stack(virials, axis=1) / batch.volumes[:, None],
+            energies=_sums(owner, atomic_energies, len(batch)),
+            forces=forces,
+            stresses=Pullback(forces, virials).stresses(batch.volumes),
             atomic_energies=atomic_energies,
         )
 

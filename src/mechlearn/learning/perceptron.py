@@ -82,10 +82,14 @@ class Perceptron:
 
     def energy(self, D: Float[np.ndarray, "atoms features"]) -> Float[np.ndarray, " atoms"]:
         """The output for every row of inputs."""
+        return (self.hidden(D) @ self.weights[-1] + self.biases[-1])[:, 0]
+
+    def hidden(self, D: Float[np.ndarray, "atoms features"]) -> Float[np.ndarray, "atoms nodes"]:
+        """The last layer before the output, for every row of inputs."""
         activations = D
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             activations, _ = _softplus_and_slope(activations @ weight + bias)
-        return (activations @ self.weights[-1] + self.biases[-1])[:, 0]
+        return activations
 
     def energy_and_gradient(
         self, D: Float[np.ndarray, "atoms features"]

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from mechlearn.errors import InputError, WorkError
 from mechlearn.learning.checkpoint import TrainingState, load_checkpoint, run_identity, save_checkpoint
@@ -222,16 +223,17 @@ def _seeded(seed: int, epoch: int) -> Iterator[np.random.Generator]:
     """A generator for one epoch, torch's own seeded from it too, and put back afterwards."""
     rng = np.random.default_rng([seed, epoch])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng.integers(2**63)))
+        torch.default_generator.manual_seed(int(rng.integers(2**63)))
         yield rng
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch use this many threads, and put the number back afterwards."""
+    """Let torch and NumPy's linear algebra use this many threads, and put the numbers back afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)

@@ -7,7 +7,9 @@ digits that normal equations lose; the fit is then a small problem in R, solved 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +18,7 @@ import scipy.linalg
 from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
-from mechlearn.descriptors import Bispectrum
+from mechlearn.descriptors import Bispectrum, available_threads
 from mechlearn.errors import InputError
 from mechlearn.interactions.zbl import Zbl
 from mechlearn.potentials.snap import SnapPotential, column_count
@@ -184,12 +186,16 @@ def snap_rows(
 ) -> SnapRows:
     """Fold the weighted rows of structures into one triangular factor; parameters as in :func:`fit_snap`."""
     columns = column_count(descriptor.features, quadratic) * len(descriptor.elements)
+
+    def rows_of(part: StructureBatch) -> SnapRows:
+        rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
+        return SnapRows(rows, len(rows), frozenset(part.groups))
+
     folded = SnapRows.none(columns)
     # The factorisations are small and many: threads of BLAS cost more than they bring, and would decide the last bits.
     with threadpool_limits(1, user_api="blas"):
-        for part in _parts([source] if isinstance(source, StructureBatch) else source):
-            rows = _weighted_rows(part, descriptor, quadratic, weights, group_weights or {}, reference)
-            folded = folded.merged(SnapRows(rows, len(rows), frozenset(part.groups)))
+        for rows in _in_order(rows_of, _parts([source] if isinstance(source, StructureBatch) else source)):
+            folded = folded.merged(rows)
     return folded
 
 
@@ -241,6 +247,19 @@ def _parts(source: Iterable[StructureBatch]) -> Iterator[StructureBatch]:
         for first, last in pairwise(edges):
             if last > first:
                 yield batch.select(np.arange(first, last))
+
+
+def _in_order(work: Callable[[StructureBatch], SnapRows], parts: Iterable[StructureBatch]) -> Iterator[SnapRows]:
+    """The rows of each part, made by threads a few parts ahead, and handed on in the parts' order."""
+    threads = available_threads()
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: deque[Future[SnapRows]] = deque()
+        for part in parts:
+            under_way.append(pool.submit(work, part))
+            if len(under_way) > threads:
+                yield under_way.popleft().result()
+        for future in under_way:
+            yield future.result()
 
 
 def _weighted_rows(
@@ -319,27 +338,39 @@ def design_rows(
     stresses : (structures, 6, columns)
         Their strain derivative over the volume, Voigt, tension positive.
     """
-    from mechlearn.potentials.snap_kernels import derivative_rows, expand
+    from mechlearn.potentials.snap_kernels import design_range, expand
 
-    element = descriptor.element_indices(batch)
+    element, kinds = descriptor.element_indices(batch), len(descriptor.elements)
     width = column_count(descriptor.features, quadratic)
-    columns = width * len(descriptor.elements)
     prepared = descriptor.prepare(batch)
-    jacobian = prepared.jacobian() if forces or stresses else None
-    values = prepared.compute() if jacobian is None else jacobian.values
+    # Kernels work on eight numbers at once, and leave the constants out, which have no derivatives.
+    padded = -(-(width - 1) // 8) * 8
+    force_rows = np.zeros((batch.atoms if forces else 0, 3, kinds, padded))
+    stress_rows = np.zeros((len(batch) if stresses else 0, 6, kinds, padded))
+    if forces or stresses:
+        values = np.empty((batch.atoms, descriptor.features))
+        owner, flat = batch.structure_of_atom, (force_rows.ravel(), stress_rows.ravel())
+        prepared.with_derivatives(design_range, owner, quadratic, padded, values, *flat)
+    else:
+        values = prepared.compute()
     features = np.ones((batch.atoms, width))
     expand(values, quadratic, features[:, 1:])
-    energy_rows = np.zeros((len(batch), columns))
-    for index in range(len(descriptor.elements)):
+    energy_rows = np.zeros((len(batch), kinds, width))
+    for index in range(kinds):
         own = np.where((element == index)[:, None], features, 0.0)
-        energy_rows[:, index * width : (index + 1) * width] = np.add.reduceat(own, batch.offsets[:-1])
-    force_rows = np.zeros((batch.atoms if forces else 0, 3, columns))
-    stress_rows = np.zeros((len(batch) if stresses else 0, 6, columns))
-    if jacobian is not None:
-        derivative_rows(
-            jacobian.pairs.starts, jacobian.pairs.second, jacobian.pairs.vectors, batch.structure_of_atom, element,
-            values, jacobian.derivatives, quadratic, force_rows, stress_rows,
-        )  # fmt: skip
-    if stresses:
-        stress_rows /= batch.volumes[:, None, None]
-    return energy_rows, force_rows, stress_rows
+        energy_rows[:, index] = np.add.reduceat(own, batch.offsets[:-1])
+    stress_rows /= batch.volumes[: len(stress_rows), None, None, None]
+    return (
+        energy_rows.reshape(len(batch), kinds * width),
+        _with_constants(force_rows, width),
+        _with_constants(stress_rows, width),
+    )
+
+
+def _with_constants(
+    rows: Float[np.ndarray, "some axes elements padded"], width: int
+) -> Float[np.ndarray, "some axes columns"]:
+    """Each element's columns with the constant's first, which is zero in a derivative."""
+    out = np.zeros((*rows.shape[:3], width))
+    out[..., 1:] = rows[..., : width - 1]
+    return out.reshape(*rows.shape[:2], rows.shape[2] * width)

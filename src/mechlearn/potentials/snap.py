@@ -77,8 +77,14 @@ class SnapPotential:
     def evaluate(self, batch: StructureBatch) -> Evaluation:
         """Energies, forces, stresses and atomic energies."""
         prepared = self.descriptor.prepare(batch)
-        atomic, gradient = self.atomic_energies(prepared.compute(), self.descriptor.element_indices(batch))
-        pulled = prepared.pullback(gradient)
+        if self.quadratic:
+            atomic, gradient = self.atomic_energies(prepared.compute(), prepared.elements)
+            pulled = prepared.pullback(gradient)
+        else:
+            # The gradient is known beforehand, so that one pass gives the energy along with the forces.
+            constant, beta = self.coefficients[prepared.elements, 0], self.coefficients[prepared.elements, 1:]
+            atomic, pulled = prepared.contract(beta)
+            atomic += constant
         energies = np.add.reduceat(atomic, batch.offsets[:-1]) if len(batch) else np.zeros(0)
         evaluation = Evaluation(energies, pulled.forces, pulled.stresses(batch.volumes), atomic)
         if self.reference is None:

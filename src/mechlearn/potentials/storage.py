@@ -180,7 +180,7 @@ def _format_of(potential: Potential, formats: Sequence[Format]) -> Format:
 
 
 def pack_part(part: Any) -> dict[str, Any] | None:
-    """A descriptor or reference as JSON: its kind and its fields; None for None.
+    """A descriptor or reference as JSON: its kind and the fields that it is compared by; None for None.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def pack_part(part: Any) -> dict[str, Any] | None:
         if type_name == _type_name(type(part)) and is_dataclass(part):
             return {
                 "kind": kind,
-                **{field.name: getattr(part, field.name) for field in fields(part) if field.init},
+                **{field.name: getattr(part, field.name) for field in fields(part) if field.init and field.compare},
             }
     raise InputError(f"saving a potential: a {type(part).__name__} cannot be saved; known are {', '.join(_PARTS)}")
 

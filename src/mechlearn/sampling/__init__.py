@@ -5,7 +5,7 @@ from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
 from mechlearn.sampling.expert import EXPERT_GROUPS, ExpertGroup, expert_structures
 from mechlearn.sampling.expert_crystal import Crystal
 from mechlearn.sampling.expert_dynamics import LangevinSettings
-from mechlearn.sampling.generator import Draw, GenerationSettings, generate_structures, random_cell
+from mechlearn.sampling.generator import GenerationSettings, Recipe, generate_structures, random_cell
 from mechlearn.sampling.relaxation import AnnealingSchedule, FireSettings, anneal, minimise
 from mechlearn.sampling.sets import Maker, expert_set, generate, label_set, make_set
 
@@ -13,13 +13,13 @@ __all__ = [
     "EXPERT_GROUPS",
     "AnnealingSchedule",
     "Crystal",
-    "Draw",
     "EntropyPotential",
     "ExpertGroup",
     "FireSettings",
     "GenerationSettings",
     "LangevinSettings",
     "Maker",
+    "Recipe",
     "RepulsiveCore",
     "SetComparison",
     "SetProfile",

@@ -1,4 +1,4 @@
-"""Annealing and minimisation of many structures at once, under any potential.
+"""Annealing and minimisation of many structures at once, under any forces.
 
 Every structure has its own step, its own velocities and its own random stream, so that its path is the same
 whatever else is in the batch.  Masses are one: the paths are a means of search, not of physics.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-from mechlearn.interactions import Potential
 from mechlearn.structures import StructureBatch
 
 Positions = Float[np.ndarray, "atoms 3"]
+
+#: Where the atoms of a batch are, to the forces on them, eV/Å.
+ForceField: TypeAlias = Callable[[Positions], Positions]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class FireSettings:
 
 
 def anneal(
-    potential: Potential,
+    forces: ForceField,
     batch: StructureBatch,
     streams: Sequence[np.random.Generator],
     schedule: AnnealingSchedule,
@@ -67,8 +70,8 @@ def anneal(
 
     Parameters
     ----------
-    potential : Potential
-        Gives the forces.
+    forces : callable
+        Gives the forces on the atoms of the batch, wherever they are.
     batch : StructureBatch
         The structures to begin from.
     streams : sequence of numpy.random.Generator
@@ -78,73 +81,46 @@ def anneal(
     largest_move : float
         No atom moves further in a step, Å.
     """
+    from mechlearn.sampling.relaxation_kernels import drift, kick
+
     h = schedule.timestep
-    forces = potential.evaluate(batch).forces
+    positions = batch.positions.copy()
+    force = forces(positions)
     for round_ in range(schedule.rounds):
         width = np.sqrt(schedule.temperature * (1 - round_ / schedule.rounds))
         velocities = width * np.concatenate(
             [stream.standard_normal((size, 3)) for stream, size in zip(streams, batch.sizes, strict=True)]
         )
         for _ in range(schedule.steps):
-            velocities = velocities + 0.5 * h * forces
-            batch = replace(batch, positions=batch.positions + clipped(h * velocities, largest_move))
-            forces = potential.evaluate(batch).forces
-            velocities = velocities + 0.5 * h * forces
-    return batch
+            kick(velocities, force, 0.5 * h)
+            drift(positions, velocities, h, largest_move)
+            force = forces(positions)
+            kick(velocities, force, 0.5 * h)
+    return replace(batch, positions=positions)
 
 
-def minimise(potential: Potential, batch: StructureBatch, settings: FireSettings) -> StructureBatch:
+def minimise(forces: ForceField, batch: StructureBatch, settings: FireSettings) -> StructureBatch:
     """Go downhill by FIRE for a fixed number of steps.
 
     Parameters
     ----------
-    potential : Potential
-        Gives the forces.
+    forces : callable
+        Gives the forces on the atoms of the batch, wherever they are.
     batch : StructureBatch
         The structures to begin from.
     settings : FireSettings
         Number and size of steps.
     """
+    from mechlearn.sampling.relaxation_kernels import fire_step
+
     count = len(batch)
-    total = _summed_over(batch)
     step, mixing = np.full(count, settings.timestep), np.full(count, settings.mixing)
-    downhill = np.zeros(count, dtype=int)
-    velocities = np.zeros((batch.atoms, 3))
-    forces = potential.evaluate(batch).forces
-    owner = batch.structure_of_atom
+    downhill = np.zeros(count, dtype=np.int64)
+    positions, velocities = batch.positions.copy(), np.zeros((batch.atoms, 3))
     for _ in range(settings.steps):
-        power = total((forces * velocities).sum(axis=1))
-        descends = power > 0
-        # v ← (1 - α) v + α |v| f/|f| while going downhill; v ← 0 where the path turned uphill.
-        speed, push = np.sqrt(total((velocities**2).sum(axis=1))), np.sqrt(total((forces**2).sum(axis=1)))
-        steer = np.where(descends, mixing * speed / np.maximum(push, 1e-300), 0.0)
-        keep = np.where(descends, 1 - mixing, 0.0)
-        velocities = keep[owner, None] * velocities + steer[owner, None] * forces
-        patient = descends & (downhill > settings.patience)
-        step = np.where(
-            patient,
-            np.minimum(step * settings.growth, settings.largest_timestep),
-            np.where(descends, step, step * settings.shrinkage),
-        )
-        step = np.maximum(step, 0.05 * settings.timestep)
-        mixing = np.where(patient, mixing * settings.mixing_decay, np.where(descends, mixing, settings.mixing))
-        downhill = np.where(descends, downhill + 1, 0)
-        velocities = velocities + step[owner, None] * forces
-        move = clipped(step[owner, None] * velocities, settings.largest_move)
-        batch = replace(batch, positions=batch.positions + move)
-        forces = potential.evaluate(batch).forces
-    return batch
-
-
-def clipped(move: Positions, largest: float) -> Positions:
-    """The same displacements, none longer than ``largest``."""
-    length = np.linalg.norm(move, axis=1, keepdims=True)
-    return move * np.minimum(1.0, largest / np.maximum(length, 1e-300))
-
-
-def _summed_over(
-    batch: StructureBatch,
-) -> Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " structures"]]:
-    """A function that adds per-atom numbers up within each structure."""
-    starts = batch.offsets[:-1]
-    return lambda values: np.add.reduceat(values, starts)
+        fire_step(
+            positions, velocities, forces(positions), batch.offsets, step, mixing, downhill,
+            settings.largest_timestep, 0.05 * settings.timestep, settings.largest_move, settings.patience,
+            settings.growth, settings.shrinkage, settings.mixing, settings.mixing_decay,
+        )  # fmt: skip
+    return replace(batch, positions=positions)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from mechlearn.engines import executor, run_campaign
 from mechlearn.errors import InputError
-from mechlearn.interactions import Potential, label, labeller
+from mechlearn.interactions import Potential, absolute_name, label, labeller
 from mechlearn.records import differences, plain, read_json, write_json
 from mechlearn.sampling.expert import expert_structures
 from mechlearn.sampling.expert_crystal import Crystal
@@ -40,6 +41,7 @@ def make_set(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    pool: Executor | None = None,
     doing: str = "making structures",
 ) -> StructureSet:
     """Make a set on disk, part by part, going on where an earlier run stopped.
@@ -56,6 +58,8 @@ def make_set(
         What the structures depend on; kept in ``recipe.json`` and compared when the folder is taken up again.
     workers, scheduler
         As in :func:`mechlearn.engines.executor`.
+    pool : Executor, optional
+        What runs the parts in their place.
     doing : str
         What the progress bar and the messages say.
 
@@ -68,8 +72,10 @@ def make_set(
     with claimed(out, {**recipe, "structures": count}, doing):
         target = StructureSet.create(out)
         if not all(target.has_part(part) for part in parts):
-            with executor(workers, scheduler) as pool:
-                run_campaign(_Part(maker, count, str(out)), parts, pool, done=target.has_part, label=doing)
+            # The folder in full: a worker on another machine works in another one.
+            make = _Part(maker, count, str(out.resolve()))
+            with executor(workers, scheduler) if pool is None else nullcontext(pool) as opened:
+                run_campaign(make, parts, opened, done=target.has_part, label=doing)
     return StructureSet.open(out)
 
 
@@ -223,21 +229,24 @@ def expert_set(
     if potential is not None:
         labeller(potential, (element,))
     recipe = {"kind": "expert", "element": element, "potential": potential, "seed": seed}
-    maker = _Expert(element, count, potential, seed)
+    maker = _Expert(element, count, None if potential is None else absolute_name(potential), seed)
     return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set")
 
 
 @dataclass(frozen=True)
 class _Labelled:
-    """The structures of a source with the labels of a potential."""
+    """The structures of a source with the labels of a potential; ``named`` is the source as the user wrote it."""
 
     source: Path
+    named: str
     potential: str
     campaign: str
 
     def __call__(self, indices: Sequence[int]) -> StructureBatch:
         batch, potential = _opened(self.source, self.potential, self.campaign)
-        return label(batch.select(list(indices)), potential)
+        labelled = label(batch.select(list(indices)), potential)
+        origins = (origin.replace(str(self.source), self.named, 1) for origin in labelled.origins)
+        return replace(labelled, origins=tuple(origins))
 
 
 @lru_cache(maxsize=1)
@@ -264,7 +273,7 @@ def label_set(
     workers, scheduler
         As in :func:`mechlearn.engines.executor`.
     """
-    maker = _Labelled(source, potential, campaign=secrets.token_hex(8))
-    count = len(_opened(source, potential, maker.campaign)[0])
+    maker = _Labelled(source.resolve(), str(source), absolute_name(potential), campaign=secrets.token_hex(8))
+    count = len(_opened(maker.source, maker.potential, maker.campaign)[0])
     recipe = {"kind": "labelled", "source": str(source.resolve()), "potential": potential}
     return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing=f"labelling {source}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -45,6 +46,53 @@ SCHEMA: Final = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a part says of itself in its footer, where it can be read without the columns.
+
+    Attributes
+    ----------
+    format : int
+        The version of the layout.
+    structures, atoms : int
+        How many the part holds.
+
+    Examples
+    --------
+    >>> Facts.from_json(Facts(1, 64, 2048).to_json())
+    Facts(format=1, structures=64, atoms=2048)
+    """
+
+    format: int
+    structures: int
+    atoms: int
+
+    def to_json(self) -> str:
+        """The facts with their CRC-32."""
+        return json.dumps({**vars(self), "checksum": self._checksum()})
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Facts:
+        """What :meth:`to_json` gave.
+
+        Raises
+        ------
+        ValueError
+            The text is something else, or does not fit its checksum.
+        """
+        record = json.loads(text)
+        if not isinstance(record, dict) or not {"format", "structures", "atoms"} <= record.keys():
+            raise ValueError("its metadata are not those of a structure set")
+        facts = cls(record["format"], record["structures"], record["atoms"])
+        # Sets of the first release have no checksum here.
+        if "checksum" in record and record["checksum"] != facts._checksum():
+            raise ValueError("its counts do not fit their checksum")
+        return facts
+
+    def _checksum(self) -> int:
+        return zlib.crc32(f"{self.format} {self.structures} {self.atoms}".encode())
+
+
 def to_table(batch: StructureBatch) -> pa.Table:
     """The batch as a table, with its format version and counts in the schema's metadata.
 
@@ -75,8 +123,8 @@ def to_table(batch: StructureBatch) -> pa.Table:
         _lists(batch.forces[np.repeat(forced, sizes)], np.where(forced, 3 * sizes, 0), pa.float64(), ~forced),
         pa.array(checksums(batch), pa.uint32()),
     ]
-    facts = {"format": FORMAT_VERSION, "structures": len(batch), "atoms": batch.atoms}
-    return pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({METADATA_KEY: json.dumps(facts)}))
+    facts = Facts(FORMAT_VERSION, len(batch), batch.atoms)
+    return pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({METADATA_KEY: facts.to_json()}))
 
 
 def _lists(

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from ase.data import atomic_numbers, chemical_symbols
 from jaxtyping import Float
 
@@ -54,43 +56,46 @@ _DEFAULT_STYLE: Final = {
 }
 #: Row and column of each Voigt component: xx, yy, zz, yz, xz, xy.
 _VOIGT: Final = (np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1]))
+_NO_PRESSURE: Final = np.full((3, 3), np.nan)
+_DIGITS: Final = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
 class _Configuration:
-    """One configuration as it stands in a file, in our units."""
+    """One configuration as it stands in a file, in our units; labels that the file does not have are None."""
 
+    path: Path
     name: str
     cell: Float[np.ndarray, "3 3"]
     species: list[int]
     positions: Float[np.ndarray, "atoms 3"]
-    energy: float
-    forces: Float[np.ndarray, "atoms 3"]
-    stress: Float[np.ndarray, "6"]
+    energy: float | None
+    forces: Float[np.ndarray, "atoms 3"] | None
+    pressure: Float[np.ndarray, "3 3"] | None
 
 
 # ---------------------------------------------------------------------- reading
 
 
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
+def natural_key(path: str) -> list[tuple[int, int, str]]:
     """A sorting key that puts ``Liq_2`` before ``Liq_10``.
 
     Examples
     --------
-    >>> sorted([Path("Liq_10"), Path("Liq_2")], key=natural_key)[0].name
+    >>> sorted(["Liq_10", "Liq_2"], key=natural_key)[0]
     'Liq_2'
     """
-    parts = re.split(r"(\d+)", path.as_posix())
+    parts = _DIGITS.split(path)
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
 
 
-def read_fitsnap(paths: Sequence[Path], *, root: Path) -> StructureBatch:
+def read_fitsnap(paths: Iterable[Path], *, root: Path) -> tuple[StructureBatch, list[Path]]:
     """Read FitSNAP JSON files into one batch, in the order given.
 
     Parameters
     ----------
-    paths : sequence of Path
-        The files.
+    paths : iterable of Path
+        Files of JSON, FitSNAP's or not, as their first bytes tell.
     root : Path
         The folder that the user named: a file's group is its folder's path below this one, or this one's
         name.
@@ -100,6 +105,8 @@ def read_fitsnap(paths: Sequence[Path], *, root: Path) -> StructureBatch:
     StructureBatch
         Labels in eV, eV/Å and eV/Å³ (tension positive); ``origins`` holds ``root``, ``names`` the files'
         stems.
+    list of Path
+        The files that are not FitSNAP's.
 
     Raises
     ------
@@ -107,45 +114,96 @@ def read_fitsnap(paths: Sequence[Path], *, root: Path) -> StructureBatch:
         Where a file is not complete JSON, lacks a field, names an unknown unit or element, has counts that
         differ, a value that is not finite, or a singular cell.
     """
+
+    @cache
+    def group_in(folder: Path) -> str:
+        below = folder.relative_to(root).as_posix()
+        return root.resolve().name if below == "." else below
+
     groups: list[str] = []
     configurations: list[_Configuration] = []
+    others: list[Path] = []
     for path in paths:
-        found = list(_configurations(path))
+        text = _bytes_of(path)
+        if not _is_fitsnap(text):
+            others.append(path)
+            continue
+        found = list(_configurations(path, text))
         configurations.extend(found)
-        groups.extend([_group_of(path, root)] * len(found))
+        group = path.parent.resolve().name if path == root else group_in(path.parent)
+        groups.extend([group] * len(found))
+    return _batch(configurations, groups, str(root)), others
+
+
+def _batch(configurations: Sequence[_Configuration], groups: Sequence[str], origin: str) -> StructureBatch:
     if not configurations:
         return StructureBatch.empty()
+    _check(configurations)
     return StructureBatch.from_arrays(
         positions=np.concatenate([each.positions for each in configurations]),
         cells=np.stack([each.cell for each in configurations]),
-        species=np.concatenate([np.array(each.species, dtype=np.int32) for each in configurations]),
+        species=np.array([number for each in configurations for number in each.species], dtype=np.int32),
         sizes=[len(each.species) for each in configurations],
-        energies=np.array([each.energy for each in configurations]),
-        forces=np.concatenate([each.forces for each in configurations]),
-        stresses=np.stack([each.stress for each in configurations]),
+        energies=np.array([np.nan if each.energy is None else each.energy for each in configurations]),
+        forces=np.concatenate(
+            [np.full((len(each.species), 3), np.nan) if each.forces is None else each.forces for each in configurations]
+        ),
+        stresses=_stresses([_NO_PRESSURE if each.pressure is None else each.pressure for each in configurations]),
         groups=groups,
-        origins=[str(root)] * len(configurations),
+        origins=[origin] * len(configurations),
         names=[each.name for each in configurations],
     )
 
 
-def is_fitsnap(path: Path) -> bool:
-    """Whether a JSON file is FitSNAP's, judged by its first bytes."""
-    with path.open("rb") as handle:
-        head = handle.read(4096)
-    return b'"Dataset"' in head or head.lstrip().startswith(b"#")
+def _stresses(pressures: Sequence[Float[np.ndarray, "3 3"]]) -> Float[np.ndarray, "structures 6"]:
+    """Tension positive, in Voigt order; NaN where all nine zeros say that there is none."""
+    stacked = np.stack(pressures)
+    stacked[~stacked.any(axis=(1, 2))] = np.nan
+    symmetric = 0.5 * (stacked + stacked.transpose(0, 2, 1))
+    return -symmetric[:, *_VOIGT]
 
 
-def _group_of(path: Path, root: Path) -> str:
-    if path == root:
-        return path.parent.resolve().name
-    below = path.parent.relative_to(root).as_posix()
-    return root.resolve().name if below == "." else below
+def _check(configurations: Sequence[_Configuration]) -> None:
+    """Refuse numbers that are not finite and cells without volume; all are looked at together, as most have none."""
+    for field, attribute in (
+        ("Lattice", "cell"),
+        ("Positions", "positions"),
+        ("Forces", "forces"),
+        ("Stress", "pressure"),
+    ):
+        given = [(each, rows) for each in configurations if (rows := getattr(each, attribute)) is not None]
+        if given and not np.isfinite(np.concatenate([rows for _, rows in given])).all():
+            owner, rows = next(each for each in given if not np.isfinite(each[1]).all())
+            row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise InputError(
+                f"reading {owner.path}: {field} holds {rows[row].tolist()} at row {row + 1} (counted from 1); repeat "
+                "the calculation or leave the file out"
+            )
+    flat = np.flatnonzero(np.abs(np.linalg.det(np.stack([each.cell for each in configurations]))) < 1e-6)
+    if len(flat):
+        raise InputError(
+            f"reading {configurations[flat[0]].path}: the cell in Lattice is singular (volume 0); give three "
+            "independent lattice vectors"
+        )
 
 
-def _configurations(path: Path) -> Iterator[_Configuration]:
+def _bytes_of(path: Path) -> bytes:
+    try:
+        # Thousands of small files: what a buffer costs is a good part of reading one.
+        with path.open("rb", buffering=0) as handle:
+            return handle.readall()
+    except OSError as error:
+        raise InputError(f"reading {path}: {error.strerror}; check the path and its rights") from error
+
+
+def _is_fitsnap(text: bytes) -> bool:
+    """Whether JSON is FitSNAP's, judged by its first bytes."""
+    return text.find(b'"Dataset"', 0, 4096) >= 0 or text.lstrip().startswith(b"#")
+
+
+def _configurations(path: Path, text: bytes) -> Iterator[_Configuration]:
     """The configurations of one file, each checked."""
-    content = _load(path)
+    content = _load(path, text)
     dataset = content.get("Dataset") if isinstance(content, dict) else None
     data = dataset.get("Data") if isinstance(dataset, dict) else None
     if not isinstance(dataset, dict) or not isinstance(data, list) or not data:
@@ -163,16 +221,21 @@ def _configurations(path: Path) -> Iterator[_Configuration]:
         yield _configuration(path, name, record, units)
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, text: bytes) -> Any:
     """The JSON of a file, without its comment lines."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"reading {path}: {error.strerror}; check the path and its rights") from error
     comments = 0
     while text.startswith(b"#"):
         _, _, text = text.partition(b"\n")
         comments += 1
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Python's own parser takes NaN and Infinity too, and says where a file breaks off.
+        return _load_slowly(path, text, comments)
+
+
+def _load_slowly(path: Path, text: bytes, comments: int) -> Any:
+    """JSON with NaN and Infinity, or an error that names the line; ``comments`` lines went before."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -203,28 +266,16 @@ def _configuration(path: Path, name: str, record: Mapping[str, Any], units: Mapp
         raise InputError(
             f"reading {path}: NumAtoms is {count} but AtomTypes has {len(species)} entries; correct the file"
         )
-    cell = _numbers(path, "Lattice", record["Lattice"], 3) * units["LatticeStyle"]
-    if abs(np.linalg.det(cell)) < 1e-6:
-        raise InputError(
-            f"reading {path}: the cell in Lattice is singular (volume 0); give three independent lattice vectors"
-        )
-    stress = np.full(6, np.nan)
-    if record.get("Stress") is not None:
-        pressure = _numbers(path, "Stress", record["Stress"], 3)
-        # All nine zeros is these files' way of having no stress, not a measured one.
-        if pressure.any():
-            stress = -units["StressStyle"] * (0.5 * (pressure + pressure.T))[_VOIGT]
-    forces = np.full((len(species), 3), np.nan)
-    if record.get("Forces") is not None:
-        forces = _numbers(path, "Forces", record["Forces"], len(species)) * units["ForcesStyle"]
+    pressure, forces, energy = record.get("Stress"), record.get("Forces"), record.get("Energy")
     return _Configuration(
+        path=path,
         name=name,
-        cell=cell,
+        cell=_numbers(path, "Lattice", record["Lattice"], 3) * units["LatticeStyle"],
         species=species,
-        positions=_numbers(path, "Positions", record["Positions"], len(species)) * units["PositionsStyle"],
-        energy=_energy(path, record.get("Energy")) * units["EnergyStyle"],
-        forces=forces,
-        stress=stress,
+        positions=_numbers(path, "Positions", record["Positions"], count) * units["PositionsStyle"],
+        energy=None if energy is None else _energy(path, energy) * units["EnergyStyle"],
+        forces=None if forces is None else _numbers(path, "Forces", forces, count) * units["ForcesStyle"],
+        pressure=None if pressure is None else _numbers(path, "Stress", pressure, 3) * units["StressStyle"],
     )
 
 
@@ -240,15 +291,13 @@ def _species(path: Path, types: Any) -> list[int]:
 
 
 def _energy(path: Path, value: Any) -> float:
-    if value is None:
-        return float("nan")
     if not isinstance(value, int | float) or not np.isfinite(value):
         raise InputError(f"reading {path}: Energy is {value}; give a finite number, or no Energy at all")
     return float(value)
 
 
 def _numbers(path: Path, field: str, rows: Any, count: int) -> Float[np.ndarray, "rows 3"]:
-    """``rows`` as an array (count, 3) of finite numbers, or an error that names the field and the atom."""
+    """``rows`` as an array (count, 3), or an error that names the field."""
     try:
         array = np.array(rows, dtype=np.float64)
     except (ValueError, TypeError) as error:
@@ -259,12 +308,6 @@ def _numbers(path: Path, field: str, rows: Any, count: int) -> Float[np.ndarray,
         unit = "atoms" if field in ("Positions", "Forces") else "rows"
         raise InputError(
             f"reading {path}: {field} has shape {array.shape} for {count} {unit}; give {count} rows of 3 numbers"
-        )
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise InputError(
-            f"reading {path}: {field} holds {array[row].tolist()} at row {row + 1} (counted from 1); repeat "
-            "the calculation or leave the file out"
         )
     return array
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from mechlearn.errors import InputError, WorkError
 from mechlearn.structures.batch import StructureBatch
-from mechlearn.structures.fitsnap import fitsnap_text, is_fitsnap, natural_key, read_fitsnap, write_fitsnap
+from mechlearn.structures.fitsnap import fitsnap_text, natural_key, read_fitsnap, write_fitsnap
 from mechlearn.structures.xyz import check_xyz, write_xyz
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ def _read_folder(folder: Path, elements: Sequence[str] | None) -> StructureBatch
             f"reading {folder}: the folder holds no file of structures (.json, .xyz, OUTCAR, vasprun.xml, "
             "LAMMPS data or dump); check the path"
         )
-    json_paths = [file for file in files if _format_of(file) == "fitsnap" and is_fitsnap(file)]
-    taken = set(json_paths)
-    batches = [read_fitsnap(json_paths, root=folder)]
-    batches += [_read_file(file, elements, root=folder) for file in files if file not in taken]
+    json_paths = [file for file in files if file.suffix.lower() == ".json"]
+    batch, others = read_fitsnap(json_paths, root=folder)
+    taken = set(json_paths).difference(others)
+    batches = [batch] + [_read_file(file, elements, root=folder) for file in files if file not in taken]
     batch = StructureBatch.concatenate(each for each in batches if len(each))
     if len(batch) == 0:
         raise InputError(f"reading {folder}: its files hold no structure; give a folder that has some")
@@ -108,29 +108,31 @@ def _read_folder(folder: Path, elements: Sequence[str] | None) -> StructureBatch
 
 def _structure_files(folder: Path) -> list[Path]:
     """The visible files below a folder that are structures by their name, in natural order."""
-    found: list[Path] = []
+    found: list[str] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if not name.startswith(".") and _format_of(Path(name))]
-    return sorted(found, key=natural_key)
+        found += [os.path.join(parent, name) for name in names if not name.startswith(".") and _format_of(name)]
+    return [Path(path) for path in sorted(found, key=natural_key)]
 
 
-def _format_of(path: Path) -> str | None:
-    return next((name for pattern, name in _FORMATS if pattern.fullmatch(path.name)), None)
+def _format_of(name: str) -> str | None:
+    """The format that a file's name speaks of."""
+    return next((kind for pattern, kind in _FORMATS if pattern.fullmatch(name)), None)
 
 
 def _read_file(path: Path, elements: Sequence[str] | None, *, root: Path) -> StructureBatch:
     """The structures of one file; ``root`` is what the user named."""
     if path.stat().st_size == 0:
         raise InputError(f"reading {path}: the file is empty; copy it again or leave it out")
-    kind = _format_of(path) or _format_by_content(path)
+    kind = _format_of(path.name) or _format_by_content(path)
     if kind == "parquet":
         from mechlearn.structures.store import read_part
 
         return read_part(path)
     if kind == "fitsnap":
-        if is_fitsnap(path):
-            return read_fitsnap([path], root=root)
+        batch, others = read_fitsnap([path], root=root)
+        if not others:
+            return batch
         kind = "json"
     if kind == "extxyz":
         check_xyz(path)

@@ -79,6 +79,114 @@ def neighbour_pairs(batch: StructureBatch, cutoff: float, *, allow_twins: bool =
     return pairs
 
 
+@dataclass(frozen=True, eq=False)
+class _Lists:
+    """Neighbours within cutoff and skin, and where the atoms were when each structure was searched."""
+
+    starts: Int[np.ndarray, " atoms_and_one"]
+    second: Int[np.ndarray, " pairs"]
+    translations: Float[np.ndarray, "pairs 3"]
+    positions: Float[np.ndarray, "atoms 3"]
+
+
+class NeighbourList:
+    """Neighbours of structures under way: a structure is searched anew only when one of its atoms moved far.
+
+    All pairs within the cutoff and a skin are kept.  As long as no atom of a structure moved further than half of
+    the skin, every pair within the cutoff is among them.  The pairs are those of :func:`neighbour_pairs`, in the
+    order that they had when their structure was last searched; whether it is searched depends on its own path alone.
+
+    Parameters
+    ----------
+    cutoff : float
+        Of the pairs that are wanted, Å.
+    skin : float
+        How much further the kept pairs reach, Å.
+
+    Raises
+    ------
+    InputError
+        If the skin is not a positive finite number.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> atoms = bulk("W", a=3.18, cubic=True)
+    >>> neighbours = NeighbourList(cutoff=3.3)
+    >>> for _ in range(3):
+    ...     atoms.rattle(0.01)
+    ...     pairs = neighbours.pairs(StructureBatch.from_atoms([atoms]))
+    >>> len(pairs.second)
+    28
+    """
+
+    def __init__(self, cutoff: float, skin: float = 0.5) -> None:
+        if not (np.isfinite(skin) and skin > 0):
+            raise InputError(f"searching neighbours: the skin is {skin} Å; give a positive number")
+        self.cutoff, self.skin = float(cutoff), float(skin)
+        self._frame: StructureBatch | None = None
+        self._lists: _Lists | None = None
+
+    def pairs(self, batch: StructureBatch) -> NeighbourPairs:
+        """All ordered pairs of atoms closer than the cutoff.
+
+        Parameters
+        ----------
+        batch : StructureBatch
+            The structures of the last call after some steps; other cells or sizes start afresh.
+
+        Raises
+        ------
+        InputError
+            As :func:`neighbour_pairs`.
+        """
+        from mechlearn.structures.neighbour_kernels import close_pairs
+
+        lists = self._lists_for(batch)
+        pairs = NeighbourPairs(
+            *close_pairs(lists.starts, lists.second, lists.translations, batch.positions, self.cutoff)
+        )
+        if (pairs.twins >= 0).any():
+            raise _twins_error(batch, pairs.twins)
+        self._frame, self._lists = batch, lists
+        return pairs
+
+    def _lists_for(self, batch: StructureBatch) -> _Lists:
+        """The lists that hold for these positions: the old ones but for the structures that moved far."""
+        from mechlearn.structures.neighbour_kernels import moved_structures, renewed_lists
+
+        old = self._lists
+        if old is None or self._frame is None or not _same_cells(self._frame, batch):
+            return self._searched(batch)
+        stale = moved_structures(batch.positions, old.positions, batch.offsets, 0.5 * self.skin)
+        if not stale.any():
+            return old
+        new = self._searched(batch if stale.all() else batch.select(stale))
+        if stale.all():
+            return new
+        starts, second, translations = renewed_lists(
+            batch.offsets, stale, old.second, old.starts, old.translations, new.second, new.starts, new.translations
+        )
+        positions = np.where(stale[batch.structure_of_atom, None], batch.positions, old.positions)
+        return _Lists(starts, second, translations, positions)
+
+    def _searched(self, batch: StructureBatch) -> _Lists:
+        """The lists of a batch, all of it searched."""
+        from mechlearn.structures.neighbour_kernels import translations_of_pairs
+
+        wide = neighbour_pairs(batch, self.cutoff + self.skin)
+        translations = translations_of_pairs(wide.starts, wide.second, wide.vectors, batch.positions)
+        return _Lists(wide.starts, wide.second, translations, batch.positions.copy())
+
+
+def _same_cells(first: StructureBatch, second: StructureBatch) -> bool:
+    """Whether two batches have the same cells with the same numbers of atoms."""
+    return all(
+        getattr(first, name) is getattr(second, name) or np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("offsets", "cells", "periodic")
+    )
+
+
 def _twins_error(batch: StructureBatch, twins: Int[np.ndarray, " atoms"]) -> InputError:
     """What to say of the first two atoms in one place."""
     atom = int(np.argmax(twins >= 0))

@@ -9,30 +9,37 @@ from __future__ import annotations
 
 import errno
 import html
-import json
 import os
 import re
-import socket
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mechlearn.errors import InputError, WorkError
+from mechlearn.records import flush_folder, remove_leftovers, temporary_beside
 from mechlearn.structures.batch import StructureBatch
-from mechlearn.structures.columns import FORMAT_VERSION, METADATA_KEY, SCHEMA, from_table, to_table
+from mechlearn.structures.columns import FORMAT_VERSION, METADATA_KEY, SCHEMA, Facts, from_table, to_table
 from mechlearn.structures.summary import summary_html
 
 _PART: Final = re.compile(r"part-(\d{6,})\.parquet")
-_PARTIAL: Final = re.compile(r"\.part-(?P<host>.+)\.(?P<process>\d+)\.[0-9a-f]+\.partial")
 #: Row groups hold about this many atoms, which bounds the memory that streaming takes.
-_ATOMS_PER_ROW_GROUP: Final = 65_536
+_ATOMS_PER_ROW_GROUP: Final = 16_384
 _ROWS_PER_ROW_GROUP: Final = 4_096
+#: What is decoded at a time, and read from the disk at a time: neither grows with the part.
+_ROWS_AT_ONCE: Final = 64
+_BYTES_AT_ONCE: Final = 65_536
+#: Footers of parts that stay in mind: those of the largest sets.
+_PARTS_REMEMBERED: Final = 16_384
+
+_PER_ATOM: Final = ("positions", "species", "forces")
+_PER_STRUCTURE: Final = ("cells", "periodic", "energies", "stresses", "seeds")
+_TEXTS: Final = ("groups", "origins", "names")
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class StructureSet:
         structures = cls(path)
         if structures.parts and not exist_ok:
             raise InputError(f"creating the set {path}: it exists already; choose another name or remove it")
-        structures._remove_leftovers()
+        remove_leftovers(path)
         return structures
 
     @classmethod
@@ -114,12 +121,12 @@ class StructureSet:
         return self._part_path(part).exists()
 
     def __len__(self) -> int:
-        return sum(int(_facts(part)["structures"]) for part in self.parts)
+        return sum(_facts(part).structures for part in self.parts)
 
     @property
     def atoms(self) -> int:
         """The number of atoms of all structures together, from the footers of the parts."""
-        return sum(int(_facts(part)["atoms"]) for part in self.parts)
+        return sum(_facts(part).atoms for part in self.parts)
 
     # ------------------------------------------------------------------ reading
 
@@ -149,8 +156,14 @@ class StructureSet:
             yield rest
 
     def load(self) -> StructureBatch:
-        """The whole set in memory."""
-        return StructureBatch.concatenate(batch for part in self.parts for batch in _stream(part, _ROWS_PER_ROW_GROUP))
+        """The whole set in memory, which takes little more than its arrays do.
+
+        Raises
+        ------
+        InputError
+            Where a part is truncated, altered, or not one of a structure set; it is named.
+        """
+        return _gathered(self.parts)
 
     # ------------------------------------------------------------------ writing
 
@@ -181,7 +194,7 @@ class StructureSet:
             raise InputError(f"appending to the set {self.path}: the batch is empty; give at least one structure")
         if part is not None and self.has_part(part):
             return self._part_path(part)
-        temporary = self.path / f".part-{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex}.partial"
+        temporary = temporary_beside(self.path / "part")
         try:
             _write(batch, temporary)
             return self._publish(temporary, part)
@@ -202,7 +215,7 @@ class StructureSet:
                     return target
                 index += 1
                 continue
-            _flush_folder(self.path)
+            flush_folder(self.path)
             return target
 
     def _next_index(self) -> int:
@@ -212,13 +225,6 @@ class StructureSet:
 
     def _part_path(self, part: int) -> Path:
         return self.path / f"part-{part:06d}.parquet"
-
-    def _remove_leftovers(self) -> None:
-        """Remove what writers that no longer run on this machine left behind."""
-        for entry in self.path.glob(".part-*.partial"):
-            match = _PARTIAL.fullmatch(entry.name)
-            if match and match["host"] == socket.gethostname() and not _runs(int(match["process"])):
-                entry.unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ showing
 
@@ -239,56 +245,94 @@ class StructureSet:
 
 def read_part(path: Path) -> StructureBatch:
     """The structures of one part, checked as :class:`StructureSet` does."""
-    return StructureBatch.concatenate(_stream(path, _ROWS_PER_ROW_GROUP))
+    return _gathered([path])
 
 
 def _open(part: Path) -> pq.ParquetFile:
-    """An open part that is known to be one, with its version and columns right."""
+    """An open part that is known to be one: its footer says so and fits its rows."""
     try:
-        file = pq.ParquetFile(part, page_checksum_verification=True, pre_buffer=False)
-        facts = json.loads((file.schema_arrow.metadata or {}).get(METADATA_KEY, b"null"))
+        file = pq.ParquetFile(part, page_checksum_verification=True, pre_buffer=False, buffer_size=_BYTES_AT_ONCE)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _part_error(part, error) from error
-    if (
-        not isinstance(facts, dict)
-        or not {"structures", "atoms"} <= facts.keys()
-        or not file.schema_arrow.equals(SCHEMA, check_metadata=False)
-    ):
-        raise InputError(f"reading {part}: not a part of a structure set (its columns or metadata differ); remove it")
-    if facts.get("format") != FORMAT_VERSION:
+    written = (file.metadata.metadata or {}).get(METADATA_KEY)
+    if written is None:
+        raise InputError(f"reading {part}: not a part of a structure set; remove it")
+    try:
+        facts = Facts.from_json(written)
+    except ValueError as error:
+        raise _part_error(part, error) from error
+    if facts.format != FORMAT_VERSION:
         raise InputError(
-            f"reading {part}: written in format {facts.get('format')}, this version reads {FORMAT_VERSION}; "
-            "update mechlearn"
+            f"reading {part}: written in format {facts.format}, this version reads {FORMAT_VERSION}; update mechlearn"
         )
-    if facts.get("structures") != file.metadata.num_rows:
-        raise InputError(
-            f"reading {part}: {file.metadata.num_rows} rows where {facts.get('structures')} were written; "
-            "the part is altered: remove it and write it again"
-        )
+    if facts.structures != file.metadata.num_rows:
+        raise _altered(part, f"{file.metadata.num_rows} rows where {facts.structures} were written")
     return file
 
 
-def _facts(part: Path) -> dict[str, Any]:
+def _facts(part: Path) -> Facts:
+    """What a part says of itself, remembered for as long as its file stays what it is."""
+    try:
+        state = part.stat()
+    except OSError as error:
+        raise _part_error(part, error) from error
+    return _facts_of(part, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=_PARTS_REMEMBERED)
+def _facts_of(part: Path, *state: int) -> Facts:
     with _open(part) as file:
-        return cast(dict[str, Any], json.loads(file.schema_arrow.metadata[METADATA_KEY]))
+        return Facts.from_json(file.metadata.metadata[METADATA_KEY])
 
 
 def _stream(part: Path, rows: int) -> Iterator[StructureBatch]:
+    """The structures of a part, at most ``rows`` at a time, each checked; never more than the part promises."""
     with _open(part) as file:
+        promised = Facts.from_json(file.metadata.metadata[METADATA_KEY])
         count = atoms = 0
         try:
+            if not file.schema_arrow.equals(SCHEMA, check_metadata=False):
+                raise InputError(f"reading {part}: its columns are not those of a structure set; remove it")
             for record in file.iter_batches(batch_size=rows, use_threads=False):
                 batch = from_table(record, source=str(part))
                 count, atoms = count + len(batch), atoms + batch.atoms
+                if count > promised.structures or atoms > promised.atoms:
+                    break
                 yield batch
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _part_error(part, error) from error
-        facts = json.loads(file.schema_arrow.metadata[METADATA_KEY])
-        if (count, atoms) != (facts["structures"], facts["atoms"]):
-            raise InputError(
-                f"reading {part}: {count} structures with {atoms} atoms where {facts['structures']} with "
-                f"{facts['atoms']} were written; the part is altered: remove it and write it again"
+        if (count, atoms) != (promised.structures, promised.atoms):
+            raise _altered(
+                part,
+                f"{count} structures with {atoms} atoms where {promised.structures} with {promised.atoms} were written",
             )
+
+
+def _gathered(parts: Sequence[Path]) -> StructureBatch:
+    """The structures of several parts: each batch is copied to its place and let go, so that memory is taken once."""
+    facts = [_facts(part) for part in parts]
+    structures, atoms = (sum(getattr(each, name) for each in facts) for name in ("structures", "atoms"))
+    blank = StructureBatch.empty()
+    arrays = {
+        name: np.empty((rows, *getattr(blank, name).shape[1:]), getattr(blank, name).dtype)
+        for names, rows in ((_PER_ATOM, atoms), (_PER_STRUCTURE, structures))
+        for name in names
+    }
+    offsets = np.zeros(structures + 1, dtype=np.int64)
+    texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
+    known: dict[str, str] = {}
+    row = atom = 0
+    for batch in (batch for part in parts for batch in _stream(part, _ROWS_AT_ONCE)):
+        for names, first, count in ((_PER_ATOM, atom, batch.atoms), (_PER_STRUCTURE, row, len(batch))):
+            for name in names:
+                arrays[name][first : first + count] = getattr(batch, name)
+        offsets[row + 1 : row + len(batch) + 1] = atom + batch.offsets[1:]
+        for name, column in texts.items():
+            # One string for all the rows that share it: thousands belong to the same group.
+            column += [known.setdefault(text, text) for text in getattr(batch, name)]
+        row, atom = row + len(batch), atom + batch.atoms
+    columns: dict[str, Any] = {**arrays, **{name: tuple(column) for name, column in texts.items()}}
+    return StructureBatch(offsets=offsets, **columns)
 
 
 def _read(part: Path, columns: list[str]) -> pa.Table:
@@ -306,6 +350,10 @@ def _part_error(part: Path, error: Exception) -> InputError:
     )
 
 
+def _altered(part: Path, found: str) -> InputError:
+    return InputError(f"reading {part}: {found}; the part is altered: remove it and write it again")
+
+
 def _write(batch: StructureBatch, path: Path) -> None:
     """One Parquet file, zstd-compressed, with page checksums, safe on the disk on return."""
     rows = max(1, min(_ROWS_PER_ROW_GROUP, _ATOMS_PER_ROW_GROUP * len(batch) // max(batch.atoms, 1)))
@@ -314,6 +362,7 @@ def _write(batch: StructureBatch, path: Path) -> None:
             to_table(batch),
             handle,
             row_group_size=rows,
+            data_page_size=_BYTES_AT_ONCE,
             compression="zstd",
             use_dictionary=["group", "origin", "name", "species"],
             write_page_checksum=True,
@@ -333,28 +382,6 @@ def _link_or_rename(temporary: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(target) from None
         temporary.rename(target)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename in the folder last through a power cut, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _write_error(folder: Path, error: OSError) -> WorkError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +37,8 @@ class StudyContext:
         The address of a Dask scheduler, to work on many machines.
     fingerprint : str
         The hash of the settings, under which finished stages are kept.
+    pool : Executor or None
+        The workers, where they are kept from stage to stage: starting a process takes seconds.
     """
 
     out: Path
@@ -44,6 +46,7 @@ class StudyContext:
     workers: int
     scheduler: str | None
     fingerprint: str
+    pool: Executor | None = None
 
     @property
     def data(self) -> Path:
@@ -68,11 +71,15 @@ class StudyContext:
 
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=index))
 
+    def alone(self) -> StudyContext:
+        """The same without its workers, as a task can be sent it."""
+        return replace(self, pool=None)
+
     def executor(self) -> AbstractContextManager[Executor]:
         """An executor of the study's workers, or of its scheduler's."""
         from mechlearn.engines import executor
 
-        return executor(self.workers, self.scheduler)
+        return executor(self.workers, self.scheduler) if self.pool is None else nullcontext(self.pool)
 
     def log(self, message: str) -> None:
         """Say how the study goes: to ``run.log``, and to standard error from the command line."""
@@ -107,17 +114,54 @@ class StudyContext:
         dict
             The result in JSON's types.
         """
-        path = self.data / "stages" / f"{name}.json"
-        if path.exists() and all(left.exists() for left in leaves):
-            kept = read_json(path)
-            if kept.get("fingerprint") == self.fingerprint:
-                self.log(f"{name}: done before")
-                return dict(kept["result"])
+        kept = self._kept(name) if all(left.exists() for left in leaves) else None
+        if kept is not None:
+            self.log(f"{name}: done before")
+            return kept
         self.log(f"{name}: begins")
         result: dict[str, Any] = plain(function())
-        write_json(path, {"fingerprint": self.fingerprint, "result": result})
-        self.log(f"{name}: done")
+        self._keep(name, result)
         return result
+
+    def stages(
+        self, names: Sequence[str], task: Callable[[int], Mapping[str, Any]], label: str
+    ) -> list[dict[str, Any]]:
+        """Run many stages side by side on the study's workers, as a campaign; kept results are handed back.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The name of each stage.
+        task : callable
+            ``task(i)`` gives the result of stage ``names[i]``; it can be sent to another process.
+        label : str
+            What the progress bar says.
+        """
+        from mechlearn.engines import run_campaign
+
+        results = {index: kept for index, name in enumerate(names) if (kept := self._kept(name)) is not None}
+
+        def keep(index: int, result: Mapping[str, Any]) -> None:
+            results[index] = plain(result)
+            self._keep(names[index], results[index])
+
+        if len(results) < len(names):
+            with self.executor() as pool:
+                run_campaign(task, range(len(names)), pool, done=set(results), on_result=keep, label=label)
+        return [results[index] for index in range(len(names))]
+
+    def _kept(self, name: str) -> dict[str, Any] | None:
+        """The result of a stage that was finished with these settings."""
+        path = self._stage_file(name)
+        kept = read_json(path) if path.exists() else {}
+        return dict(kept["result"]) if kept.get("fingerprint") == self.fingerprint else None
+
+    def _keep(self, name: str, result: Mapping[str, Any]) -> None:
+        write_json(self._stage_file(name), {"fingerprint": self.fingerprint, "result": result})
+        self.log(f"{name}: done")
+
+    def _stage_file(self, name: str) -> Path:
+        return self.data / "stages" / f"{name}.json"
 
     def _folder(self, name: str) -> Path:
         folder = self.out / name

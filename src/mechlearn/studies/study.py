@@ -14,9 +14,10 @@ from typing import Any, Generic
 
 from mechlearn import __version__
 from mechlearn.errors import InputError
-from mechlearn.records import differences, plain, write_atomically, write_json
+from mechlearn.records import differences, plain, remove_leftovers, write_atomically, write_json
 from mechlearn.studies.configuration import Config, override, read_toml, suggestion
 from mechlearn.studies.context import StudyContext, run_log
+from mechlearn.studies.plan import Plan
 
 logger = logging.getLogger("mechlearn.study")
 
@@ -60,6 +61,8 @@ class Study(Generic[Config]):
         ``run(config, context)`` does the work, or what is left of it, and gives the results.
     summarise : callable
         ``summarise(results)`` is what a person reads in the terminal at the end.
+    plan : callable or None
+        ``plan(config, workers)`` times a sample of the work, and tells what all of it will cost.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Study(Generic[Config]):
     presets: Mapping[str, Preset[Config]]
     run: Callable[[Config, StudyContext], Mapping[str, Any]]
     summarise: Callable[[Mapping[str, Any]], str] = no_summary
+    plan: Callable[[Config, int], Plan] | None = None
 
     def preset(self, name: str | None = None) -> Preset[Config]:
         """The preset of that name, the first where none is given.
@@ -153,9 +157,13 @@ def run_study(
     InputError
         The folder holds something else: another study, other settings, or files of another kind.
     """
+    from mechlearn.engines import executor
+
     claim_folder(study, config, out)
-    context = StudyContext(out, config.seed, workers, scheduler, config.fingerprint())
-    with run_log(out / "run.log"):
+    remove_leftovers(out)
+    with run_log(out / "run.log"), executor(workers, scheduler) as pool:
+        # The folder in full: a worker on another machine works in another one.
+        context = StudyContext(out.resolve(), config.seed, workers, scheduler, config.fingerprint(), pool)
         logger.info("mechlearn %s, study %s, seed %d, %d workers", __version__, study.name, config.seed, workers)
         try:
             results: dict[str, Any] = plain(study.run(config, context))

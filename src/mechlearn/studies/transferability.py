@@ -39,6 +39,7 @@ from mechlearn.studies.transferability_models import (
     measure_models,
     split_of,
 )
+from mechlearn.studies.transferability_plan import plan_study
 from mechlearn.studies.transferability_report import Findings, build_report, summary
 from mechlearn.studies.transferability_sets import prepare_sets
 
@@ -51,7 +52,7 @@ def run(config: TransferabilityConfig, context: StudyContext) -> dict[str, Any]:
     splits = {name: split_of(name, len(batch), context.seed).to_dict() for name, batch in sets.labelled.items()}
     write_json(context.data / "splits.json", splits)
     fit_models(config, context)
-    measured = measure_models(config, context, sets.labelled)
+    measured = measure_models(config, context)
     given = None if sets.given is None else measure_given(config, context, sets.given)
     comparison = compare_sets(
         sets.labelled[EXPERT],
@@ -147,4 +148,5 @@ STUDY = Study(
     },
     run=run,
     summarise=summarise,
+    plan=plan_study,
 )

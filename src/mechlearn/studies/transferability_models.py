@@ -161,26 +161,33 @@ class Measured:
     transfer: TransferMatrix
 
 
-def measure_models(
-    config: TransferabilityConfig, context: StudyContext, sets: Mapping[str, StructureBatch]
-) -> list[Measured]:
+def measure_models(config: TransferabilityConfig, context: StudyContext) -> list[Measured]:
     """Score every model on the held-out structures of both sets."""
-    tests = {name: batch.select(split_of(name, len(batch), context.seed).test) for name, batch in sets.items()}
-    measured = []
-    for plan in context.track(config.models, "scoring models"):
-        stored = context.stage(f"score-{plan.key}", partial(_score, plan, context, tests))
-        measured.append(
-            Measured(
-                plan,
-                stored["parameters"],
-                {
-                    (row["trained_on"], row["tested_on"]): Scorecard.from_dict(row["scorecard"])
-                    for row in stored["scorecards"]
-                },
-                TransferMatrix.from_dict(stored["transfer"]),
-            )
+    kept = context.stages(
+        [f"score-{plan.key}" for plan in config.models],
+        partial(score_one, config, context.alone()),
+        "scoring models",
+    )
+    return [
+        Measured(
+            plan,
+            stored["parameters"],
+            {
+                (row["trained_on"], row["tested_on"]): Scorecard.from_dict(row["scorecard"])
+                for row in stored["scorecards"]
+            },
+            TransferMatrix.from_dict(stored["transfer"]),
         )
-    return measured
+        for plan, stored in zip(config.models, kept, strict=True)
+    ]
+
+
+def score_one(config: TransferabilityConfig, context: StudyContext, index: int) -> dict[str, Any]:
+    """Scorecards of one plan's two models on the held-out structures of both sets."""
+    sets = {name: StructureSet.open(context.data / name).load() for name in SETS}
+    tests = {name: batch.select(split_of(name, len(batch), context.seed).test) for name, batch in sets.items()}
+    with threadpool_limits(1):
+        return _score(config.models[index], context, tests)
 
 
 def _score(plan: ModelPlan, context: StudyContext, tests: Mapping[str, StructureBatch]) -> dict[str, Any]:
@@ -211,13 +218,15 @@ def _holdout(config: TransferabilityConfig, context: StudyContext, batch: Struct
     groups = np.unique(np.asarray(labelled.groups), return_inverse=True)[1]
     at_random = context.rng(41).permutation(len(labelled)) % (int(groups.max()) + 1)
     descriptor = Bispectrum((config.element,), cutoff=config.cutoff, twojmax=config.holdout_twojmax)
-    return group_holdout(
-        f"the quadratic model, D = {descriptor.features}",
-        _left_out_errors(config, context, labelled, descriptor, at_random),
-        _left_out_errors(config, context, labelled, descriptor, groups),
-        labelled.groups,
-        context.rng(42),
-    )
+    # One thread of BLAS: its threads wait for each other longer than they work, above all where cores are busy.
+    with threadpool_limits(1):
+        return group_holdout(
+            f"the quadratic model, D = {descriptor.features}",
+            _left_out_errors(config, context, labelled, descriptor, at_random),
+            _left_out_errors(config, context, labelled, descriptor, groups),
+            labelled.groups,
+            context.rng(42),
+        )
 
 
 def _left_out_errors(
@@ -249,29 +258,12 @@ def _left_out_errors(
 
 def measure_conservation(config: TransferabilityConfig, context: StudyContext) -> list[dict[str, Any]]:
     """NVE in LAMMPS with every model: the deviation of the energy at each timestep, and its order."""
-    tasks = fit_tasks(config)
-    folder = context.data / "stages"
-    names = [f"nve-{task.key}" for task in tasks]
-    waiting = [index for index, name in enumerate(names) if not (folder / f"{name}.json").exists()]
-    found: dict[int, dict[str, Any]] = {}
-    if waiting:
-        with context.executor() as pool:
-            run_campaign(
-                partial(conserve_one, config, str(context.models), context.seed),
-                waiting,
-                pool,
-                on_result=lambda index, result: found.update({index: context.stage(names[index], lambda: result)}),
-                label="energy conservation",
-            )
-    results = [
-        found[index] if index in found else context.stage(name, partial(_missing, name))
-        for index, name in enumerate(names)
-    ]
+    results = context.stages(
+        [f"nve-{task.key}" for task in fit_tasks(config)],
+        partial(conserve_one, config, str(context.models), context.seed),
+        "energy conservation",
+    )
     return sorted(results, key=lambda result: [plan.name for plan in config.models].index(result["model"]))
-
-
-def _missing(name: str) -> dict[str, Any]:
-    raise RuntimeError(f"the stage {name} vanished while the study ran")
 
 
 def conserve_one(config: TransferabilityConfig, models: str, seed: int, index: int) -> dict[str, Any]:

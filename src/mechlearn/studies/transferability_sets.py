@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mechlearn.interactions import label, labeller
+from mechlearn.interactions import absolute_name, label, labeller
 from mechlearn.sampling import GenerationSettings, expert_structures, generate_structures, make_set
 from mechlearn.structures import LabelReport, StructureBatch, StructureSet, check_labels, read_structures
 from mechlearn.studies.context import StudyContext
@@ -46,12 +46,13 @@ def prepare_sets(config: TransferabilityConfig, context: StudyContext) -> StudyS
     for name in SETS:
         count = _count(name, config, context)
         store = make_set(
-            _LabelledPart(config, name, str(context.data), context.seed, count),
+            _LabelledPart(config, name, absolute_name(config.labeller), str(context.data), context.seed, count),
             count,
             context.data / name,
             {"study": "transferability", "set": name, "settings": context.fingerprint},
             workers=context.workers,
             scheduler=context.scheduler,
+            pool=context.pool,
             doing=f"{name} set, {count} structures",
         )
         labelled[name] = store.load()
@@ -64,13 +65,14 @@ class _LabelledPart:
 
     config: TransferabilityConfig
     name: str
+    potential: str
     data: str
     seed: int
     count: int
 
     def __call__(self, indices: Sequence[int]) -> StructureBatch:
         config = self.config
-        potential = labeller(config.labeller, (config.element,))
+        potential = labeller(self.potential, (config.element,))
         if self.name == ENTROPY:
             batch = generate_structures(generation_settings(config), indices, self.seed)
         elif config.expert is not None:
