@@ -19,10 +19,10 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test test-durability lint format bench docs clean
 
 help:  ## what each target does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ demo: $(STAMP)  ## the main job on a small scale: data, potentials, transfer mat
 
 test: $(STAMP)  ## the tests and the examples in the docstrings
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+test-durability: $(STAMP)  ## kills, failing disks and a cluster at length (half an hour)
+	$(BIN)/python -m pytest -n 0 -m slow tests/durability tests/structures/test_store.py
 
 lint: $(STAMP)  ## style, types, and the direction of imports
 	$(BIN)/ruff check .
@@ -56,6 +59,7 @@ $(PEERS): benchmarks/peers/requirements.txt
 
 bench: $(STAMP) $(PEERS)  ## speed and accuracy of the hot paths, beside the tools people would use otherwise
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+	$(BIN)/python benchmarks/rows.py
 
 docs: $(DOCS)  ## the site (tutorials, how-to, explanation, reference), in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -11,6 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+#: What stands between these lines of the page is written from the results.
+BEGIN, END = "<!-- begin: ratios -->", "<!-- end: ratios -->"
+
+_ORDER = [*(f"bispectrum-{twojmax}" for twojmax in (2, 4, 6, 8)), "snap-forces-8", "snap-batch-8"]
+_ORDER += ["fit-tungsten", "entropy-generation", "train-A1", "train-B1"]
 
 #: Of the quicker side in one turn.
 MOST_REPEATS = 40
@@ -125,3 +132,22 @@ def machine() -> dict[str, object]:
         platform.processor(),
     )
     return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def write_table() -> None:
+    """Put the ratios into the page of the documentation."""
+    stored = json.loads(RESULTS.read_text("utf-8"))
+    host = stored["machine"]
+    lines = ["", "| row | peer | ratio | ours | theirs | unit | accuracy |", "|---|---|---|---|---|---|---|"]
+    for row in sorted(stored["rows"], key=lambda row: _ORDER.index(row["name"])):
+        lines.append(
+            f"| `{row['name']}` | {row['peer']} | **{row['ratio']:.1f}** ± {row['spread']:.1f} | {row['ours']:,.4g} "
+            f"| {row['theirs']:,.4g} | {row['unit']} | {row['accuracy']} |"
+        )
+    lines += ["", f"Measured on one core of an {host['processor']} ({host['cores']} cores), Python {host['python']}.", ""]
+    before, rest = PAGE.read_text("utf-8").split(BEGIN)
+    PAGE.write_text(before + BEGIN + "\n".join(lines) + END + rest.split(END)[1], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_table()

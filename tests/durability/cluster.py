@@ -34,8 +34,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 4) -> Iterator[Cluster]:
-    """Start a scheduler and workers that import the tests' campaign; all end on leaving."""
+def cluster(folder: Path, workers: int = 4, *, small_parts: bool = True) -> Iterator[Cluster]:
+    """Start a scheduler and workers, which make the small parts of the tests' campaign; all end on leaving."""
     file = folder / "scheduler.json"
     tasks = [str(HERE.parent / "engines"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
@@ -43,10 +43,11 @@ def cluster(folder: Path, workers: int = 4) -> Iterator[Cluster]:
         "PYTHONPATH": os.pathsep.join(tasks),
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     }
-    common = ["--host", "127.0.0.1", "--scheduler-file", str(file), "--preload", str(HERE / "campaign.py")]
+    common = ["--host", "127.0.0.1", "--scheduler-file", str(file), "--no-dashboard"]
+    preload = ["--preload", str(HERE / "campaign.py")] if small_parts else []
     commands = [
-        [*DASK, "scheduler", *common[:4], "--port", "0", "--no-dashboard"],
-        [*DASK, "worker", *common, "--nworkers", str(workers), "--nthreads", "1", "--no-dashboard"],
+        [*DASK, "scheduler", *common, "--port", "0"],
+        [*DASK, "worker", *common, "--nworkers", str(workers), "--nthreads", "1", *preload],
     ]
     with (folder / "cluster.log").open("wb") as log:
         running = [

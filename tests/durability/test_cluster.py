@@ -91,15 +91,16 @@ def test_a_lost_scheduler_is_one_line_and_another_goes_on(
 
 
 @pytest.mark.slow
-def test_a_study_on_a_cluster_that_loses_workers(four: Cluster, tmp_path: Path) -> None:
+def test_a_study_on_a_cluster_that_loses_workers(tmp_path: Path) -> None:
     """Sets, fits and dynamics of a whole study, while a worker is killed every few seconds."""
     expected = run_study(STUDY, tiny(), tmp_path / "alone")
-    killer = subprocess.Popen([sys.executable, __file__, four.address])
-    try:
-        assert run_study(STUDY, tiny(), tmp_path / "cluster", scheduler=four.address) == expected
-    finally:
-        killer.kill()
-        killer.wait()
+    with cluster(tmp_path, small_parts=False) as running:
+        killer = subprocess.Popen([sys.executable, __file__, running.address])
+        try:
+            assert run_study(STUDY, tiny(), tmp_path / "cluster", scheduler=running.address) == expected
+        finally:
+            killer.kill()
+            killer.wait()
     one, other = (tmp_path / name / "results.json" for name in ("alone", "cluster"))
     assert one.read_bytes() == other.read_bytes()
 
