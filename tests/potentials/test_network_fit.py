@@ -124,6 +124,24 @@ def test_stored_and_recomputed_derivatives_agree() -> None:
         torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("elements", [("W",), ("W", "Be")])
+def test_the_loss_written_out_is_that_of_automatic_differentiation(
+    elements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptor = TWO if len(elements) == 2 else DESCRIPTOR
+    networks, batches = minibatches(descriptor, rattled(8, elements=elements), 1e9)
+    values, gradients = [], []
+    for wide in (10**9, 0):
+        monkeypatch.setattr(network_training, "_WIDE", wide)
+        networks.zero_grad()
+        loss = network_training.loss(networks, batches[0])
+        (3.0 * loss).backward()  # type: ignore[no-untyped-call]
+        values += [loss.item(), network_training.loss(networks.eval(), batches[0]).item()]
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in networks.train().parameters()]))  # type: ignore[union-attr]
+    assert values == pytest.approx([values[0]] * 4, rel=1e-12)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-10, atol=1e-12)
+
+
 def test_memory_for_derivatives_is_bounded() -> None:
     _, some = minibatches(DESCRIPTOR, TRAIN, 1.0)
     kinds = [isinstance(jacobian_of(batch), network_training.Recomputed) for batch in some]

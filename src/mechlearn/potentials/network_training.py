@@ -22,6 +22,10 @@ from mechlearn.structures import StructureBatch
 #: Ridge of the first output layer, relative to the mean square of the hidden activations.
 _RIDGE = 1e-3
 
+#: Networks of more parameters than this are left to automatic differentiation: their time goes into products of
+#: matrices that torch does as fast, and in single precision faster.
+_WIDE = 30_000
+
 
 @runtime_checkable
 class Jacobian(Protocol):
@@ -156,17 +160,63 @@ def loss(networks: torch.nn.Module, batch: Minibatch) -> torch.Tensor:
     Gradients flow to the weights of networks in training mode.
     """
     parameters = list(networks.parameters())
+    if batch.forces is None or sum(parameter.numel() for parameter in parameters) > _WIDE:
+        return _recorded_loss(networks, batch)
     if not networks.training:
         return torch.tensor(_loss_and_slopes(parameters, batch, False)[0], dtype=torch.float64)
-    value: torch.Tensor = _Loss.apply(batch, *parameters)  # type: ignore[no-untyped-call]
+    value: torch.Tensor = _WrittenLoss.apply(batch, *parameters)  # type: ignore[no-untyped-call]
     return value
 
 
-class _Loss(torch.autograd.Function):
+def _recorded_loss(networks: torch.nn.Module, batch: Minibatch) -> torch.Tensor:
+    """The loss by automatic differentiation, in the networks' own precision."""
+    dtype = next(networks.parameters()).dtype
+    inputs, inverse_sizes, targets, weights = (
+        torch.from_numpy(array).to(dtype)
+        for array in (batch.inputs, batch.inverse_sizes, batch.energies, batch.energy_weights)
+    )
+    inputs.requires_grad_(batch.forces is not None)
+    atomic = _outputs(networks, inputs, batch)
+    totals = torch.zeros_like(targets).index_add_(0, torch.from_numpy(batch.structure), atomic)
+    value = torch.sum(weights * (totals * inverse_sizes - targets) ** 2)
+    if batch.forces is not None:
+        (slope,) = torch.autograd.grad(atomic.sum(), inputs, create_graph=True)
+        gradient = slope * torch.from_numpy(batch.forces.slopes).to(dtype)
+        value = value + _Misfit.apply(gradient, batch.forces)  # type: ignore[no-untyped-call]
+    return value / len(batch)
+
+
+def _outputs(networks: Any, inputs: torch.Tensor, batch: Minibatch) -> torch.Tensor:
+    """The network's output for every atom."""
+    if len(batch.rows) == 1:
+        output: torch.Tensor = networks[0](inputs)
+        return output[:, 0]
+    outputs = inputs.new_zeros(len(inputs))
+    for network, rows in zip(networks, batch.rows, strict=True):
+        chosen = torch.from_numpy(rows)
+        outputs = outputs.index_copy(0, chosen, network(inputs[chosen])[:, 0])
+    return outputs
+
+
+class _Misfit(torch.autograd.Function):
+    """How far the forces are from their targets, as a function of ∂E/∂B."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: torch.Tensor, targets: ForceTargets) -> torch.Tensor:
+        by_energy = gradient.detach().double().numpy()
+        misfit, slope = targets.jacobian.force_misfit(by_energy, targets.forces, targets.weights)
+        ctx.slope = torch.from_numpy(slope).to(gradient.dtype)
+        return gradient.new_tensor(misfit)
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return slope * ctx.slope, None
+
+
+class _WrittenLoss(torch.autograd.Function):
     """The loss as a function of the networks' parameters, its slopes written out instead of recorded.
 
-    Networks of this size leave automatic differentiation, twice over for the forces, with bookkeeping; and the
-    derivatives of the descriptors, which a step reads from memory, are in the cache only once.
+    Small networks leave automatic differentiation, twice over for the forces, with bookkeeping.
     """
 
     @staticmethod
