@@ -92,11 +92,12 @@ def test_equal_to_lammps(twojmax: int, cells: int) -> None:
     ("options", "change"),
     [
         ("rmin0 0.4 bzeroflag 1", {"rmin0": 0.4}),
+        ("rmin0 1.5 bzeroflag 1", {"rmin0": 1.5}),
         ("rmin0 0 bzeroflag 0 switchflag 0", {"bzero": False, "switch": False}),
     ],
 )
 def test_options_equal_to_lammps(options: str, change: dict[str, float | bool]) -> None:
-    """A smallest distance, and neighbours that do not fade out; no two atoms closer than the smallest distance."""
+    """A smallest distance, which some pairs are closer than, and neighbours that do not fade out."""
     batch = random_batch(np.random.default_rng(20), 60, ("W", "Be"), largest=10)
     apart = [neighbour_pairs(batch.select([index]), 9.0).distances.min() > 0.45 for index in range(len(batch))]
     batch = batch.select(np.array(apart))

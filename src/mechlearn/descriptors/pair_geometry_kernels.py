@@ -94,6 +94,9 @@ def pair_geometry(gathered, slots, rfac0, rmin0, switch, slopes):
         # Beyond the reach the angle stays in range, and below rmin0 nothing fades.
         phase = where_less(phase, half_turn, phase, half_turn)
         sine, cosine = _sine_cosine(phase * rfac0)
+        # LAMMPS takes 1/|sin θ| where this has 1/sin θ: below rmin0 its a and b have the other sign.
+        sign = where_less(phase, zero, broadcast(-1.0), broadcast(1.0))
+        sine, cosine = sign * sine, sign * cosine
         switch_sine, switch_cosine = _sine_cosine(where_less(zero, phase, phase, zero))
         # Beyond its own reach (elements may differ) a pair counts nothing.
         weight = where_less(r, reach, load(gathered, pair + WEIGHT * LANES), zero)

@@ -140,7 +140,9 @@ def pair_geometry(
     phase = torch.clamp((r - shape.rmin0) * scale, max=pi)
     theta, fade = shape.rfac0 * phase, torch.clamp(phase, min=0.0)
     slope = shape.rfac0 * scale
-    cosine, sine = torch.cos(theta), torch.sin(theta)
+    # LAMMPS takes 1/|sin θ| where this has 1/sin θ: below rmin0 its a and b have the other sign.
+    sign = torch.where(theta < 0, -1.0, 1.0)
+    cosine, sine = sign * torch.cos(theta), sign * torch.sin(theta)
     q = sine / r
     # Beyond its own reach (elements may differ) a pair counts nothing.
     weight = torch.where(r < reach, weight, 0.0)

@@ -1,0 +1,201 @@
+"""The weak form: equations tested by smooth windows, derivatives on the window instead of the data.
+
+For a window ψ_k(x) = Π_axes (1 − s²)^p, s = (x − x_k)/w, zero with its derivatives at its edge,
+
+    ∫ ψ_k D^α f = (−1)^|α| ∫ f D^α ψ_k.
+
+Each term of an equation then gives one number a window, and no derivative of noisy data is taken.  Windows lie on a
+grid, so that all numbers of a term are one separable correlation; cost is linear in samples.  Windows that meet a gap
+are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.polynomial import Polynomial
+from scipy.signal import oaconvolve
+
+from mechlearn.equations.fields import Field
+from mechlearn.equations.library import Candidate
+from mechlearn.equations.noise import corner_frequencies, unbiased_powers
+from mechlearn.errors import InputError
+
+#: A window may take this share of an axis at most, half of it on each side.
+_LARGEST = 0.4
+
+#: A window of power p and half width w has a spectrum about √(2p)/w wide: half widths per corner's wave length.
+_PER_WAVE = 1.3
+
+#: Windows that stand farther apart than this share of their half width do not see all of the data.
+_FARTHEST = 0.6
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Sizes of the windows, in grid steps along every axis.
+
+    Attributes
+    ----------
+    half_widths : tuple of int
+        w.
+    strides : tuple of int
+        From one window to the next.
+    power : int
+        p of (1 − s²)^p; more than the highest derivative.
+    """
+
+    half_widths: tuple[int, ...]
+    strides: tuple[int, ...]
+    power: int = 8
+
+
+def choose_windows(field: Field, noises: Sequence[float], rows: int = 300, power: int = 8) -> Windows:
+    """Windows as wide as the finest waves that can be seen above noise, a third of their half width apart or more.
+
+    Parameters
+    ----------
+    field
+        The data.
+    noises
+        Standard deviation of every field's noise.
+    rows
+        About how many windows there may be; where there would be more they stand farther apart, then are wider.
+    power
+        p of the windows.
+
+    Raises
+    ------
+    InputError
+        If an axis is too short for windows.
+    """
+    shape = np.array([len(points) for points in field.coordinates.values()])
+    if shape.min() < 3 * power:
+        axis = field.axes[int(np.argmin(shape))]
+        raise InputError(
+            f"the weak form needs at least {3 * power} points along every axis; {axis} has {shape.min()}; "
+            "give more points or use the strong form"
+        )
+    corners = np.array(corner_frequencies(list(field.values.values()), noises))
+    largest = _LARGEST / 2 * shape
+    half = np.clip(_PER_WAVE * shape / corners, power, largest)
+    apart = 1 / 3
+    while np.prod(_windows_along(shape, half, apart)) > rows:
+        if apart < _FARTHEST:
+            apart += 0.02
+        elif (half < largest).any():
+            half = np.minimum(1.05 * half, largest)
+        else:
+            break
+    half = half.astype(int)
+    strides = np.maximum((apart * half).astype(int), 1)
+    return Windows(tuple(map(int, half)), tuple(map(int, strides)), power)
+
+
+def _windows_along(
+    shape: Int[np.ndarray, " axes"], half: Float[np.ndarray, " axes"], apart: float
+) -> Float[np.ndarray, " axes"]:
+    return (shape - 2 * half - 1) // np.maximum(apart * half, 1) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class WeakRows:
+    """One row a window: the numbers of all candidates, and what is needed to know their noise.
+
+    Attributes
+    ----------
+    columns : (rows, terms)
+        ∫ψ D^α(monomial), by candidate.
+    targets : (rows, fields)
+        ∫ψ ∂_t u, by field.
+    means : (rows, fields)
+        Mean of the field over the window, weighted by ψ.
+    places : (rows, axes)
+        Numbers of the windows along the axes.
+    """
+
+    columns: Float[np.ndarray, "rows terms"]
+    targets: Float[np.ndarray, "rows fields"]
+    means: Float[np.ndarray, "rows fields"]
+    places: Int[np.ndarray, "rows axes"]
+
+
+def weak_rows(field: Field, candidates: Sequence[Candidate], windows: Windows, noises: Sequence[float]) -> WeakRows:
+    """Test every candidate and the time derivative of every field by all windows without gaps.
+
+    Raises
+    ------
+    InputError
+        If the grid is not uniform, or no window is free of gaps.
+    """
+    steps = field.steps()
+    time = tuple(int(axis == field.time_axis) for axis in range(len(field.axes)))
+    still = (0,) * len(field.axes)
+    gaps = ~np.logical_and.reduce([np.isfinite(values) for values in field.values.values()])
+    degree = max((power for candidate in candidates for power in candidate.powers), default=1)
+    powers = [
+        unbiased_powers(np.where(gaps, 0.0, values), max(degree, 1), noise)
+        for values, noise in zip(field.values.values(), noises, strict=True)
+    ]
+    kept = ~_meets(gaps, windows).ravel()
+    if not kept.any():
+        raise InputError("the weak form: every window meets a gap; use smaller windows or fill the gaps")
+
+    def tested(values: Float[np.ndarray, "*grid"], derivatives: tuple[int, ...]) -> Float[np.ndarray, " rows"]:
+        return _correlate(values, windows, derivatives, steps).ravel()[kept]
+
+    monomials: dict[tuple[int, ...], Float[np.ndarray, "*grid"]] = {}
+    for candidate in candidates:
+        if candidate.powers not in monomials:
+            factors = [powers[f][power] for f, power in enumerate(candidate.powers) if power]
+            monomials[candidate.powers] = np.prod(factors, axis=0) if factors else powers[0][0]
+    columns = np.column_stack(
+        [candidate.factor * tested(monomials[candidate.powers], candidate.derivatives) for candidate in candidates]
+    )
+    whole = tested(powers[0][0], still)
+    shape = _meets(gaps, windows).shape
+    return WeakRows(
+        columns=columns,
+        targets=np.column_stack([tested(power[1], time) for power in powers]),
+        means=np.column_stack([tested(power[1], still) / whole for power in powers]),
+        places=np.stack(np.unravel_index(np.flatnonzero(kept), shape), axis=1),
+    )
+
+
+@lru_cache(maxsize=128)
+def window(power: int, half_width: int, derivative: int, step: float) -> Float[np.ndarray, " points"]:
+    """(−1)^n d^n/dx^n (1 − s²)^p, times the step, on the points |s| ≤ 1."""
+    s = np.arange(-half_width, half_width + 1) / half_width
+    polynomial = Polynomial([1.0, 0.0, -1.0]) ** power
+    values = polynomial.deriv(derivative)(s) if derivative else polynomial(s)
+    return (-1.0) ** derivative * step * values / (half_width * step) ** derivative
+
+
+def _correlate(
+    values: Float[np.ndarray, "*grid"], windows: Windows, derivatives: tuple[int, ...], steps: tuple[float, ...]
+) -> Float[np.ndarray, "*rows"]:
+    for axis, (half, stride, order, step) in enumerate(
+        zip(windows.half_widths, windows.strides, derivatives, steps, strict=True)
+    ):
+        weights = window(windows.power, half, order, step)[::-1]
+        weights = weights.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+        values = oaconvolve(values, weights, mode="valid", axes=axis)
+        values = values[(slice(None),) * axis + (slice(None, None, stride),)]
+    return values
+
+
+def _meets(gaps: Bool[np.ndarray, "*grid"], windows: Windows) -> Bool[np.ndarray, "*rows"]:
+    """Whether each window holds a gap, from cumulative counts."""
+    counts = gaps.astype(np.int64)
+    for axis, (half, stride) in enumerate(zip(windows.half_widths, windows.strides, strict=True)):
+        sums = np.cumsum(counts, axis=axis)
+        sums = np.concatenate([np.zeros_like(np.take(sums, [0], axis=axis)), sums], axis=axis)
+        size = 2 * half + 1
+        ahead = np.take(sums, np.arange(size, sums.shape[axis]), axis=axis)
+        behind = np.take(sums, np.arange(0, sums.shape[axis] - size), axis=axis)
+        counts = np.take(ahead - behind, np.arange(0, ahead.shape[axis], stride), axis=axis)
+    return counts > 0
