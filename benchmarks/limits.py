@@ -27,7 +27,7 @@ def _fused_products(out, rounds):  # type: ignore[no-untyped-def]
 
 def peak_gflops(rounds: int = 100_000) -> float:
     """The most double-precision Gflop/s that one core gave in ten trials, with explicit SIMD."""
-    out = aligned(10 * LANES)
+    out = aligned.py_func(10 * LANES)
     out[:] = 1.0
     _fused_products(out, 1)
     best = float("inf")

@@ -144,7 +144,8 @@ def write_table() -> None:
             f"| `{row['name']}` | {row['peer']} | **{row['ratio']:.1f}** ± {row['spread']:.1f} | {row['ours']:,.4g} "
             f"| {row['theirs']:,.4g} | {row['unit']} | {row['accuracy']} |"
         )
-    lines += ["", f"Measured on one core of an {host['processor']} ({host['cores']} cores), Python {host['python']}.", ""]
+    where = f"Measured on one core of an {host['processor']} ({host['cores']} cores), Python {host['python']}."
+    lines += ["", where, ""]
     before, rest = PAGE.read_text("utf-8").split(BEGIN)
     PAGE.write_text(before + BEGIN + "\n".join(lines) + END + rest.split(END)[1], encoding="utf-8")
 
