@@ -58,20 +58,23 @@ def gather_pairs(atoms, starts, second, vectors, elements, reaches, weights, gat
 
 
 @njit(cache=True, nogil=True)
-def _sine_cosine(angle):
-    """Sine and cosine of an angle in [0, π] by Taylor series about π/2.
-
-    The first term left out is (π/2)^23/23! = 1e-18.
-    """
+def sine_cosine(angle):
+    """Sine and cosine of angles in [0, π], by Taylor series about π/2; the first term left out is 1e-18."""
     y = angle - _HALF_PI
     s = y * y
-    cosine_y = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 + s * (-1 / 3628800 + s * (
-        1 / 479001600 + s * (-1 / 87178291200 + s * (1 / 20922789888000 + s * (
-            -1 / 6402373705728000 + s * (1 / 2432902008176640000 - s / 1.1240007277776077e21))))))))))  # fmt: skip
-    sine_y = y * (1 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 + s * (-1 / 39916800 + s * (
-        1 / 6227020800 + s * (-1 / 1307674368000 + s * (1 / 355687428096000 + s * (
-            -1 / 121645100408832000 + s * (1 / 51090942171709440000)))))))))))  # fmt: skip
-    return cosine_y, sine_y * -1.0
+    cosine = s * (1 / 1124000727777607680000) - 1 / 2432902008176640000
+    for coefficient in (
+        1 / 6402373705728000, -1 / 20922789888000, 1 / 87178291200, -1 / 479001600,
+        1 / 3628800, -1 / 40320, 1 / 720, -1 / 24, 1 / 2, -1.0,
+    ):  # fmt: skip
+        cosine = cosine * s + coefficient
+    sine = s * (1 / 51090942171709440000) - 1 / 121645100408832000
+    for coefficient in (
+        1 / 355687428096000, -1 / 1307674368000, 1 / 6227020800, -1 / 39916800,
+        1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1.0,
+    ):  # fmt: skip
+        sine = sine * s + coefficient
+    return cosine * -1.0, sine * y * -1.0
 
 
 @njit(cache=True, nogil=True)
@@ -93,11 +96,11 @@ def pair_geometry(gathered, slots, rfac0, rmin0, switch, slopes):
         phase = (r - rmin0) * scale
         # Beyond the reach the angle stays in range, and below rmin0 nothing fades.
         phase = where_less(phase, half_turn, phase, half_turn)
-        sine, cosine = _sine_cosine(phase * rfac0)
+        sine, cosine = sine_cosine(phase * rfac0)
         # LAMMPS takes 1/|sin θ| where this has 1/sin θ: below rmin0 its a and b have the other sign.
         sign = where_less(phase, zero, broadcast(-1.0), broadcast(1.0))
         sine, cosine = sign * sine, sign * cosine
-        switch_sine, switch_cosine = _sine_cosine(where_less(zero, phase, phase, zero))
+        switch_sine, switch_cosine = sine_cosine(where_less(zero, phase, phase, zero))
         # Beyond its own reach (elements may differ) a pair counts nothing.
         weight = where_less(r, reach, load(gathered, pair + WEIGHT * LANES), zero)
         q = sine * inverse

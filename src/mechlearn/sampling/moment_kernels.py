@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from mechlearn.descriptors.lane_kernels import LANES, broadcast, lane_sum, load, pick, square_root, store, where_less
+from mechlearn.descriptors.pair_geometry_kernels import sine_cosine
 
 #: The rows of a block of eight neighbours: the vector (x, y, z), then the direction in its place, then the gradient;
 #: r and 1/r; dV/dr of what acts between the two alone; cos θ and sin θ; w and dw/dr.
@@ -28,28 +29,6 @@ _X, _Y, _Z, _DISTANCE, _INVERSE, _RADIAL, _COSINE, _SINE, _WEIGHT, _SLOPE = (row
 
 #: Numbers that describe the surroundings of an atom: s, c, p (3), v (3), T (xx, yy, zz, yz, xz, xy).
 MOMENTS = 14
-
-_HALF_PI = np.pi / 2
-
-
-@njit(cache=True, nogil=True)
-def _sine_cosine(angle):
-    """Sine and cosine of angles in [0, π], by Taylor series about π/2; the first term left out is 1e-18."""
-    y = angle - _HALF_PI
-    s = y * y
-    cosine = s * (1 / 1124000727777607680000) - 1 / 2432902008176640000
-    for coefficient in (
-        1 / 6402373705728000, -1 / 20922789888000, 1 / 87178291200, -1 / 479001600,
-        1 / 3628800, -1 / 40320, 1 / 720, -1 / 24, 1 / 2, -1.0,
-    ):  # fmt: skip
-        cosine = cosine * s + coefficient
-    sine = s * (1 / 51090942171709440000) - 1 / 121645100408832000
-    for coefficient in (
-        1 / 355687428096000, -1 / 1307674368000, 1 / 6227020800, -1 / 39916800,
-        1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1.0,
-    ):  # fmt: skip
-        sine = sine * s + coefficient
-    return cosine * -1.0, sine * y * -1.0
 
 
 @njit(cache=True, nogil=True)
@@ -86,10 +65,10 @@ def angles_and_weights(blocks, count, cutoff, rfac0):
     scale = np.pi / cutoff
     for b in range(0, count * BLOCK, BLOCK):
         r = load(blocks, b + _DISTANCE)
-        sine, cosine = _sine_cosine(r * (rfac0 * scale))
+        sine, cosine = sine_cosine(r * (rfac0 * scale))
         store(blocks, b + _COSINE, cosine)
         store(blocks, b + _SINE, sine)
-        sine, cosine = _sine_cosine(r * scale)
+        sine, cosine = sine_cosine(r * scale)
         store(blocks, b + _WEIGHT, 0.5 + 0.5 * cosine)
         store(blocks, b + _SLOPE, (-0.5 * scale) * sine)
 
