@@ -1,14 +1,16 @@
 """Interaction tensors of slip systems: what symmetry leaves, and whether a planted sparse law is found again.
 
-Run ``python benchmarks/crystal_interactions.py`` (about 20 minutes on one core; ``--seeds 2`` for a look); it writes
-``crystal_interactions.json`` beside this file.  Peers get the same noisy readings and the same symmetry-reduced
-columns: PySINDy's STLSQ as it comes and with the best of four thresholds (chosen with the truth at hand, which a user
-has not), and scikit-learn's LassoCV with loading cases left out.
+Run ``python benchmarks/crystal_interactions.py`` (about 30 minutes on one core; ``--seeds 2`` for a look,
+``--only symmetry`` for what symmetry is worth); it writes ``crystal_interactions.json`` beside this file.  Peers get
+the same noisy readings and the same symmetry-reduced columns: PySINDy's STLSQ as it comes and with the best of four
+thresholds (chosen with the truth at hand, which a user has not), and scikit-learn's LassoCV with loading cases left
+out.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -42,10 +44,13 @@ from mechlearn.crystals import (
 )
 from mechlearn.crystals.interaction_fit import storage_problem, strength_problem
 from mechlearn.crystals.reduced_problem import ReducedProblem
+from mechlearn.errors import InputError
 from mechlearn.records import write_json
 
 RESULTS = Path(__file__).with_suffix(".json")
 THRESHOLDS = (0.1, 0.5, 2.0, 6.0)
+#: The names of rows, and what measures them.
+Runs = list[tuple[str, Callable[[], object]]]
 KINDS = {"H": (2, ()), "H symmetric": (2, (0, 1)), "K": (3, ()), "K symmetric in j, k": (3, (1, 2))}
 
 
@@ -155,35 +160,36 @@ def recovery(seed: int, noise: float, loading: LoadingSettings, peers: bool) -> 
     return result
 
 
-def without_symmetry(seed: int, noise: float, loading: LoadingSettings) -> dict[str, object]:
-    """The same fits where every entry is free: 1,521 and 59,319 unknowns."""
+def worth_of_symmetry(seed: int, noise: float, loading: LoadingSettings) -> dict[str, object]:
+    """The same readings fitted with orbits, and with every entry free: 1,521 and 59,319 unknowns."""
     rng = np.random.default_rng(seed)
     systems = slip_systems("hcp")
     law = planted_law(systems, rng)
     histories = taylor_histories(law, loading, rng=rng).with_noise(noise, rng)
-    alone = replace(
-        systems, families=systems.labels, family=np.arange(len(systems)), point_group=np.eye(4, dtype=np.int64)[None]
-    )
-    result: dict[str, object] = {"seed": seed, "noise": noise, "cases": loading.cases}
-    for name, truth, fit_tensor in (
-        ("H", law.pairs.expand(law.strength), fit_strength),
-        ("K", law.triples.expand(law.storage), fit_storage),
+    nothing = np.eye(4, dtype=np.int64)[None]
+    alone = replace(systems, families=systems.labels, family=np.arange(len(systems)), point_group=nothing)
+    result: dict[str, object] = {"seed": seed, "noise": noise, "cases": loading.cases, "grains": loading.grains}
+    for tensor, truth, orbits, fit_tensor in (
+        ("H", law.strength, law.pairs, fit_strength),
+        ("K", law.storage, law.triples, fit_storage),
     ):
-        orbits = interaction_orbits(alone, truth.ndim)
-        start = time.perf_counter()
-        fit = fit_tensor(histories, alone, orbits, rng=np.random.default_rng(seed))
-        seconds = time.perf_counter() - start
-        result[name] = {**scores(truth.ravel(), orbits.expand(fit.values).ravel()), "seconds": seconds}
+        whole, free = orbits.expand(truth), interaction_orbits(alone, orbits.labels.ndim)
+        for name, kind, entries in (("with", systems, orbits), ("without", alone, free)):
+            start = time.perf_counter()
+            try:
+                fit = fit_tensor(histories, kind, entries, rng=np.random.default_rng(seed))
+                found = scores(whole.ravel(), entries.expand(fit.values).ravel())
+            except InputError as error:
+                found = {"f1": 0.0, "failure": str(error)}
+            row = {"unknowns": len(entries), **found, "seconds": time.perf_counter() - start}
+            result[f"{tensor}, {name} symmetry"] = row
+    result["peak_memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20)
-    seeds = range(parser.parse_args().seeds)
-    results: dict[str, object] = {"command": f"python benchmarks/crystal_interactions.py --seeds {len(seeds)}"}
-    results["counts"] = counts()
-    runs: list[tuple[str, Callable[[], object]]] = [
+def recoveries(seeds: range) -> Runs:
+    """Planted laws found again, with symmetry, for more and less data, and by peers."""
+    runs: Runs = [
         (f"noise 5%, 24 cases of 10 grains, seed {seed}", partial(recovery, seed, 0.05, LoadingSettings(), False))
         for seed in seeds
     ]
@@ -201,7 +207,35 @@ def main() -> None:
         (f"peers, noise 5%, 12 cases of 5 grains, seed {seed}", partial(recovery, seed, 0.05, few, True))
         for seed in seeds[:3]
     ]
-    runs.append(("without symmetry, noise 5%, 12 cases of 5 grains", partial(without_symmetry, 0, 0.05, few)))
+    return runs
+
+
+def symmetries(seeds: range) -> Runs:
+    """More and more data, with and without symmetry."""
+    return [
+        (
+            f"worth of symmetry, noise 5%, {cases} cases of {grains} grains, seed {seed}",
+            partial(worth_of_symmetry, seed, 0.05, LoadingSettings(cases=cases, grains=grains)),
+        )
+        for cases, grains in ((6, 1), (6, 2), (6, 5), (12, 5))
+        for seed in seeds[:3]
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--only", choices=("recovery", "symmetry"))
+    options = parser.parse_args()
+    seeds = range(options.seeds)
+    results: dict[str, object] = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
+    results["command"] = f"python benchmarks/crystal_interactions.py --seeds {len(seeds)}"
+    runs: Runs = []
+    if options.only != "symmetry":
+        results["counts"] = counts()
+        runs += recoveries(seeds)
+    if options.only != "recovery":
+        runs += symmetries(seeds)
     for name, run in runs:
         results[name] = run()
         print(name, results[name], flush=True)

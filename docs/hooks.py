@@ -23,6 +23,9 @@ COMMANDS = (
     "potential evaluate",
     "potential export",
     "potential nve",
+    "equations discover",
+    "equations simulate",
+    "equations compare",
     "study list",
     "study run",
 )

@@ -53,7 +53,7 @@ def test_units_of_coefficients_are_checked():
         KDV.require_units({"u_xxx": "m"})
 
 
-@pytest.mark.parametrize("unit", ["1", "m", "kg m^2/s^2", "1/(m s)", "m^(1/2)/K"])
+@pytest.mark.parametrize("unit", ["1", "m", "kg m^2/s^2", "1/(m s)", "1/(m s^2)", "m^(1/2)/K"])
 def test_units_are_read_as_they_are_written(unit):
     assert unit_text(unit_dimensions(unit)) == unit
     assert product((unit, 1), (unit, -1)) == "1"

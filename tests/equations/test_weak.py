@@ -6,7 +6,7 @@ import pytest
 from mechlearn.equations import Field, Windows
 from mechlearn.equations.library import candidates
 from mechlearn.equations.noise import noise_level, unbiased_powers
-from mechlearn.equations.weak import choose_windows, weak_rows
+from mechlearn.equations.weak import choose_windows, weak_rows, window, window_sums
 from mechlearn.equations.weak_noise import NoisyTerms
 from mechlearn.errors import InputError
 
@@ -26,6 +26,20 @@ def test_derivatives_move_onto_the_window():
     rows = weak_rows(field, library, WINDOWS, [0.0])
     names = [candidate.term(field).name for candidate in library]
     np.testing.assert_allclose(rows.targets[:, 0], -rows.columns[:, names.index("u_x")], atol=1e-7)
+
+
+def test_sums_over_windows_are_those_written_out():
+    values = np.random.default_rng(0).normal(size=(23, 30, 26))
+    windows, steps = Windows((8, 9, 10), (3, 4, 5)), (0.1, 0.2, 0.3)
+    found = window_sums(values, windows, [(0, 0, 0), (2, 0, 0), (0, 1, 1), (2, 1, 0)], steps)
+    for orders, sums in found.items():
+        weights = [window(8, *axis) for axis in zip(windows.half_widths, orders, steps, strict=True)]
+        expected = np.empty((3, 3, 2))
+        for place in np.ndindex(expected.shape):
+            starts = np.multiply(place, windows.strides)
+            part = values[tuple(slice(at, at + len(w)) for at, w in zip(starts, weights, strict=True))]
+            expected[place] = np.einsum("ijk,i,j,k", part, *weights)
+        np.testing.assert_allclose(sums, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
 def test_windows_step_over_gaps():
@@ -81,6 +95,19 @@ def test_covariance_is_that_of_many_draws():
     measured = np.cov(np.array(draws).T)
     deviation = np.sqrt(np.outer(np.diag(predicted), np.diag(predicted)))
     assert np.abs((measured - predicted) / deviation).max() < 5 / np.sqrt(300)
+
+
+def test_what_noise_adds_to_moments_is_its_covariance():
+    """vᵀBv = Σ_kl (Σ⁻¹)_kl Σ_ab v_a v_b C_ab(k, l) = tr(Σ⁻¹Σ), the number of rows; a part of B is B of a part."""
+    field = smooth()
+    library = candidates(field, 3, 2)
+    rows = weak_rows(field, library, WINDOWS, [0.1])
+    noisy = NoisyTerms.of_rows(rows, library, 0, WINDOWS, field.steps(), [0.1], 1)
+    v = np.append(np.random.default_rng(0).normal(size=len(library)), 1.0)
+    bias = noisy.whiten(v).bias
+    assert v @ bias @ v == pytest.approx(len(rows.columns), rel=1e-5)
+    some = np.array([1, 4, 6, len(library)])
+    np.testing.assert_allclose(noisy.whiten(v, some).bias, bias[np.ix_(some, some)], rtol=1e-10, atol=1e-12)
 
 
 def test_windows_are_chosen_for_the_noise():

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from mechlearn.errors import InputError, WorkError
-from mechlearn.report import Highlight, Picture, Report, Section, Table, Text, provenance
+from mechlearn.report import Formula, Highlight, Picture, Report, Section, Table, Text, provenance
 from report.sample import sample_report, sample_scorecard
 
 
@@ -46,6 +46,39 @@ def test_a_figure_cannot_close_its_script():
     assert "<script>alert" not in html
     assert "\\u003c/script\\u003e" in html
     assert 'aria-label="a &#34;quoted&#34; one"' in html
+
+
+def test_a_formula_is_mathematics_with_its_text_beside_it():
+    formula = Formula('<math display="block"><mi>u</mi><mo>&lt;</mo><mn>1</mn></math>', "u < 1", "A <bound>")
+    html = Report("t", [], [Section("s", [formula])]).html()
+    assert '<math display="block"><mi>u</mi><mo>&lt;</mo><mn>1</mn></math>' in html
+    assert 'aria-label="u &lt; 1"' in html
+    assert "<code>u &lt; 1</code>" in html
+    assert "A &lt;bound&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<math><script>alert(3)</script></math>",
+        "<math><mi onclick='alert(3)'>u</mi></math>",
+        "<math><mi>u</math>",
+        "<!DOCTYPE math [<!ENTITY a 'aaaa'>]><math>&a;</math>",
+        "<math xmlns='http://www.w3.org/1999/xhtml'><img src='x'/></math>",
+    ],
+)
+def test_what_is_no_mathematics_is_refused(markup):
+    with pytest.raises(InputError, match="report formula 'u'"):
+        Formula(markup, "u")
+
+
+def test_what_a_browser_would_read_otherwise_is_written_anew():
+    """An instruction ends where XML says; HTML would end it at the first bracket, and run the rest."""
+    html = Report(
+        "t", [], [Section("s", [Formula("<math><?x ><script>alert(4)</script>?><mi>u</mi></math>", "u")])]
+    ).html()
+    assert "<script>alert" not in html
+    assert "<math><mi>u</mi></math>" in html
 
 
 def test_contents_lead_to_every_section(page):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -16,11 +16,11 @@ class Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments, ``--help`` included."""
-        return untyped_flags(super().get_params(ctx))
+        return worded(super().get_params(ctx))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage line."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Group(TyperGroup):
@@ -28,12 +28,15 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         """The options, ``--help`` included."""
-        return untyped_flags(super().get_params(ctx))
+        return worded(super().get_params(ctx))
 
 
-def untyped_flags(parameters: Parameters) -> Parameters:
-    """The same parameters, of which flags show no type: they take no value."""
+def worded(parameters: Parameters) -> Parameters:
+    """The same parameters: flags show no type, as they take no value; what may be repeated shows that of each."""
     for parameter in parameters:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
+        if getattr(parameter, "nargs", 1) == -1:
+            shown = f"<{get_args(parameter.type_descriptor.annotation)[0].__name__.lower()}>"
+            parameter.display_type = lambda ctx, shown=shown: shown
     return parameters

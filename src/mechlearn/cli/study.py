@@ -74,6 +74,10 @@ def run_study(
         Path | None,
         typer.Option(help="A data set of your own, in any readable format, for the built-in one.", show_default=False),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Fields of your own: a folder or a file, for the built-in ones.", show_default=False),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -91,7 +95,10 @@ def run_study(
         options["seed"] = seed
     if expert is not None:
         options["expert"] = str(existing(expert, "reading the expert set"))
+    if data is not None:
+        options["data"] = str(existing(data, "reading the data").resolve())
     settings = study.configure(preset, config, options)
+    study.check(settings)
     cost = study.cost(settings)
     if dry_run:
         _show_plan(study, settings, cost, available_workers(workers), as_json=as_json)
@@ -128,7 +135,7 @@ def _show_plan(study: Any, settings: Any, cost: str, workers: int, *, as_json: b
 def _show_results(summary: str, folder: Path) -> None:
     if summary:
         show(summary)
-    for file, what in (("report.html", "report"), ("results.json", "every figure"), ("models", "potentials")):
+    for file, what in (("report.html", "report"), ("results.json", "every figure"), ("models", "models")):
         if (folder / file).exists():
             show(f"{what + ':':<14}{folder / file}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,13 +148,17 @@ class _Lasso:
 
     def supports(self, penalties: Float[np.ndarray, " penalties"], largest: int) -> list[Int[np.ndarray, " kept"]]:
         """The columns kept at each penalty, until a set is too large."""
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import lasso_path
 
         coefficients = np.zeros(len(self.target))
         supports: list[Int[np.ndarray, " kept"]] = []
         for penalty in penalties:
             start = {"precompute": self.gram, "coef_init": coefficients, "check_input": False}
-            coefficients = lasso_path(self.matrix, self.target, alphas=[penalty], **start)[1][:, 0]
+            with warnings.catch_warnings():
+                # It only proposes sets: those that are not quite its minimum are refitted and judged like any other.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                coefficients = lasso_path(self.matrix, self.target, alphas=[penalty], **start)[1][:, 0]
             if np.count_nonzero(coefficients) > largest:
                 break
             supports.append(np.flatnonzero(coefficients))

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from mechlearn.descriptors.angular_momentum import BispectrumTables, bispectrum_tables
 from mechlearn.descriptors.derivative_rows import derivative_rows
-from mechlearn.descriptors.descriptor import Pullback
+from mechlearn.descriptors.descriptor import Pullback, check_shape
 from mechlearn.descriptors.jacobian import DescriptorJacobian
 from mechlearn.descriptors.products import ProductList, product_lists
 from mechlearn.descriptors.torch_device import check_device
@@ -251,7 +251,7 @@ class PreparedBispectrum:
         """Σ_l g_l B_l of every atom, and the pullback of g: all that a linear energy needs, without B itself."""
         from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs, pullback_range
 
-        _check_shape("gradient", gradient, (self.batch.atoms, self.descriptor.features))
+        check_shape("using the bispectrum", "gradient", gradient, (self.batch.atoms, self.descriptor.features))
         batch, pairs = self.batch, self.pairs
         gradient = np.ascontiguousarray(gradient, dtype=np.float64)
         if self.descriptor.device is not None:
@@ -270,7 +270,7 @@ class PreparedBispectrum:
         """Σ_k ∂B_i/∂r_k · d_k of every atom."""
         from mechlearn.descriptors.bispectrum_drivers_kernels import pushforward_range
 
-        _check_shape("displacements", displacements, (self.batch.atoms, 3))
+        check_shape("using the bispectrum", "displacements", displacements, (self.batch.atoms, 3))
         _, slopes = product_lists(self.descriptor.twojmax)
         out = np.empty((self.batch.atoms, self.descriptor.features))
         self._run(pushforward_range, slopes, np.ascontiguousarray(displacements, dtype=np.float64), out)
@@ -377,8 +377,3 @@ class PreparedBispectrum:
 def available_threads() -> int:
     """How many threads compiled kernels may use: ``MECHLEARN_THREADS``, else the cores given to this process."""
     return int(os.environ.get("MECHLEARN_THREADS", "0")) or len(os.sched_getaffinity(0))
-
-
-def _check_shape(name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
-    if array.shape != expected:
-        raise InputError(f"using the bispectrum: {name} has shape {array.shape}; give {expected}, one row an atom")

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from mechlearn.errors import InputError
 from mechlearn.structures import StructureBatch
 
 
@@ -54,3 +55,15 @@ class Descriptor(Protocol):
     def pullback(self, batch: StructureBatch, gradient: Float[np.ndarray, "atoms features"]) -> Pullback:
         """Forces and virials of an energy whose gradient with respect to the descriptor is ``gradient``."""
         ...
+
+
+def check_shape(doing: str, name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
+    """Refuse an array that has not a row of the right length for every atom.
+
+    Raises
+    ------
+    InputError
+        If its shape is another one.
+    """
+    if array.shape != expected:
+        raise InputError(f"{doing}: {name} has shape {array.shape}; give {expected}, one row an atom")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mechlearn.descriptors.descriptor import Pullback
-from mechlearn.errors import InputError
+from mechlearn.descriptors.descriptor import Pullback, check_shape
 from mechlearn.structures import StructureBatch
 from mechlearn.structures.neighbours import NeighbourPairs
+
+#: How messages begin.
+_DOING = "using stored derivatives"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class DescriptorJacobian:
         from mechlearn.descriptors.bispectrum_drivers_kernels import forces_from_pairs
         from mechlearn.descriptors.jacobian_kernels import contract_jacobian
 
-        _check_shape("gradient", gradient, self.values.shape)
+        check_shape(_DOING, "gradient", gradient, self.values.shape)
         pairs, batch = self.pairs, self.batch
         pair_gradient = np.empty((len(pairs.second), 3))
         contract_jacobian(pairs.starts, self._flat, _double(gradient), pair_gradient)
@@ -54,7 +56,7 @@ class DescriptorJacobian:
         """Σ_k ∂B_i/∂r_k · d_k of every atom."""
         from mechlearn.descriptors.jacobian_kernels import push_jacobian
 
-        _check_shape("displacements", displacements, (self.batch.atoms, 3))
+        check_shape(_DOING, "displacements", displacements, (self.batch.atoms, 3))
         out = np.empty(self.values.shape)
         pairs = self.pairs
         push_jacobian(0, self.batch.atoms, pairs.starts, pairs.second, self._flat, _double(displacements), out)
@@ -82,8 +84,8 @@ class DescriptorJacobian:
         """
         from mechlearn.descriptors.jacobian_kernels import force_misfit
 
-        _check_shape("gradient", gradient, self.values.shape)
-        _check_shape("forces", forces, (self.batch.atoms, 3))
+        check_shape(_DOING, "gradient", gradient, self.values.shape)
+        check_shape(_DOING, "forces", forces, (self.batch.atoms, 3))
         pairs = self.pairs
         slope = np.empty(self.values.shape if with_slope else (0, self.values.shape[1]))
         misfit = force_misfit(
@@ -106,8 +108,3 @@ class DescriptorJacobian:
 
 def _double(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.float64)
-
-
-def _check_shape(name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:
-    if array.shape != expected:
-        raise InputError(f"using stored derivatives: {name} has shape {array.shape}; give {expected}, one row an atom")

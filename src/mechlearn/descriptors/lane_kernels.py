@@ -174,13 +174,7 @@ def transpose(typingctx, source, index, target, place, apart):
 
         wide = ir.Constant(position.type, LANES)
         rows = [builder.load(address(0, position, wide, row), align=8) for row in range(LANES)]
-        # Blocks of 4 × 4, then of 2 × 2, then single numbers change places across the diagonal.
-        for size in (4, 2, 1):
-            upper = _mask(lane if not lane & size else lane - size + LANES for lane in range(LANES))
-            lower = _mask(lane + size if not lane & size else lane + LANES for lane in range(LANES))
-            for row in (row for row in range(LANES) if not row & size):
-                pair = rows[row], rows[row + size]
-                rows[row], rows[row + size] = (builder.shuffle_vector(*pair, mask) for mask in (upper, lower))
+        rows = _transposed(builder, rows)
         for row, numbers in enumerate(rows):
             builder.store(numbers, address(2, place, apart, row), align=8)
         return context.get_dummy_value()
@@ -188,8 +182,106 @@ def transpose(typingctx, source, index, target, place, apart):
     return types.void(source, index, target, place, apart), codegen
 
 
+def _transposed(builder, rows):
+    """Eight vectors of eight numbers, number n of vector m in the place of number m of vector n."""
+    rows = list(rows)
+    # Blocks of 4 × 4, then of 2 × 2, then single numbers change places across the diagonal.
+    for size in (4, 2, 1):
+        upper = _mask(lane if not lane & size else lane - size + LANES for lane in range(LANES))
+        lower = _mask(lane + size if not lane & size else lane + LANES for lane in range(LANES))
+        for row in (row for row in range(LANES) if not row & size):
+            pair = rows[row], rows[row + size]
+            rows[row], rows[row + size] = (builder.shuffle_vector(*pair, mask) for mask in (upper, lower))
+    return rows
+
+
 def _mask(lanes):
     return ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(lanes))
+
+
+def _indices(context, builder, kind, indices, first):
+    """Eight whole numbers of a flat array from ``first`` on."""
+    data = context.make_array(kind)(context, builder, indices).data
+    for lane in range(LANES):
+        number = builder.load(builder.gep(data, [builder.add(first, ir.Constant(first.type, lane))]))
+        yield context.cast(builder, number, kind.dtype, types.intp)
+
+
+def _columns_of_rows(context, builder, signature, array, places):
+    """The eight doubles from each of eight places on, as a tuple of lanes."""
+    rows = (
+        builder.load(_element_pointer(context, builder, signature.args[0], array, place), align=8) for place in places
+    )
+    return context.make_tuple(builder, signature.return_type, _transposed(builder, rows))
+
+
+@intrinsic
+def load_rows(typingctx, array, indices, first):
+    """Rows ``indices[first]`` to ``indices[first + 7]`` of eight doubles: a tuple with number n of all in place n."""
+    if not (_is_flat(array) and isinstance(indices.dtype, types.Integer) and isinstance(first, types.Integer)):
+        return None
+
+    def codegen(context, builder, signature, args):
+        start = context.cast(builder, args[2], signature.args[2], types.intp)
+        rows = _indices(context, builder, signature.args[1], args[1], start)
+        places = (builder.mul(row, ir.Constant(row.type, LANES)) for row in rows)
+        return _columns_of_rows(context, builder, signature, args[0], places)
+
+    return types.UniTuple(lanes_type, LANES)(array, indices, first), codegen
+
+
+@intrinsic
+def load_places(typingctx, array, places):
+    """The eight doubles from each of eight places on, whole numbers: a tuple with number n of all in place n."""
+    if not (_is_flat(array) and isinstance(places, LanesType)):
+        return None
+
+    def codegen(context, builder, signature, args):
+        whole = builder.fptosi(args[1], ir.VectorType(ir.IntType(32), LANES))
+        lanes = (builder.extract_element(whole, ir.Constant(ir.IntType(32), lane)) for lane in range(LANES))
+        found = (builder.sext(place, ir.IntType(64)) for place in lanes)
+        return _columns_of_rows(context, builder, signature, args[0], found)
+
+    return types.UniTuple(lanes_type, LANES)(array, places), codegen
+
+
+@intrinsic
+def add_rows(typingctx, array, indices, first, numbers):
+    """Add number n of the eight lanes to place n of rows ``indices[first]`` to ``indices[first + 7]``, in this order.
+
+    A row is as long as ``numbers``: one, four or eight.
+    """
+    if not (_is_flat(array) and isinstance(numbers, types.UniTuple) and numbers.dtype == lanes_type):
+        return None
+    count = len(numbers)
+
+    def codegen(context, builder, signature, args):
+        start = context.cast(builder, args[2], signature.args[2], types.intp)
+        columns = [builder.extract_value(args[3], place) for place in range(count)]
+        nothing = ir.Constant(_VECTOR, ir.Undefined)
+        rows = _transposed(builder, [*columns, *[nothing] * (LANES - count)])
+        places = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(count)))
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        for index, row in zip(_indices(context, builder, signature.args[1], args[1], start), rows, strict=True):
+            address = builder.gep(data, [builder.mul(index, ir.Constant(index.type, count))])
+            address = builder.bitcast(address, ir.VectorType(_DOUBLE, count).as_pointer())
+            narrow = builder.shuffle_vector(row, nothing, places)
+            builder.store(builder.fadd(builder.load(address, align=8), narrow), address, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, indices, first, numbers), codegen
+
+
+@intrinsic
+def whole_part(typingctx, value):
+    """The largest whole number that is not above, in every lane."""
+    if not isinstance(value, LanesType):
+        return None
+
+    def codegen(context, builder, signature, args):
+        return builder.call(_function(builder, f"llvm.floor.v{LANES}f64", _VECTOR, _VECTOR), args)
+
+    return lanes_type(value), codegen
 
 
 @intrinsic

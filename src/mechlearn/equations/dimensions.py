@@ -14,7 +14,9 @@ from mechlearn.errors import InputError
 #: Powers of unit symbols, for instance {"m": 1, "s": -2}; no zeros.
 Dimensions = dict[str, Fraction]
 
-_TOKEN = re.compile(r"\s*(?:(?P<symbol>[^\W\d]+|%|1)(?:\^\(?(?P<power>-?\d+(?:/\d+)?)\)?)?|(?P<operator>[/()*·]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<symbol>[^\W\d]+|%|1)(?:\^(?P<open>\()?(?P<power>-?\d+(?:/\d+)?)(?(open)\)))?|(?P<operator>[/()*·]))"
+)
 
 
 def unit_dimensions(unit: str) -> Dimensions:

@@ -12,20 +12,18 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import threadpool_limits
 
 from mechlearn.equations.equation import Coefficient, Equation, Term
 from mechlearn.equations.fields import Field
 from mechlearn.equations.library import Candidate, candidates
-from mechlearn.equations.noise import noise_level
+from mechlearn.equations.noise import LEAST_NOISE, field_noises
 from mechlearn.equations.regression import RegularisationPath, SparseFit, SparseSettings, sparse_regression
 from mechlearn.equations.strong import strong_rows
 from mechlearn.equations.weak import Windows, choose_windows, weak_rows
 from mechlearn.equations.weak_noise import NoisyTerms
 from mechlearn.equations.weak_search import Scored, Search
 from mechlearn.errors import InputError
-
-#: Noise below this share of a field's deviation is taken to be this much: interpolation and rounding have errors too.
-_LEAST_NOISE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def discover_pde(field: Field, settings: DiscoverySettings = DiscoverySettings()
     Raises
     ------
     InputError
-        If the grid is not uniform, has gaps (strong form), or is too small for the candidates.
+        If the grid is not uniform, has gaps (strong form), or is too small for the candidates, or a field is constant.
 
     Examples
     --------
@@ -127,18 +125,21 @@ def discover_pde(field: Field, settings: DiscoverySettings = DiscoverySettings()
     >>> print(discover_pde(Field({"u": u}, {"x": x, "t": t}), DiscoverySettings(degree=2, derivative_order=2)))
     u_t = -0.5 u_x
     """
+    field.require_change()
     library = candidates(field, settings.degree, settings.derivative_order)
     terms = tuple(candidate.term(field) for candidate in library)
-    noises = _noises(field, settings.noise)
+    noises = field_noises(field, settings.noise)
     rng = np.random.default_rng(settings.seed)
     if settings.form == "strong":
         columns, targets = strong_rows(field, library)
-        regression = replace(settings.regression, least_error=max(settings.regression.least_error, _LEAST_NOISE))
+        regression = replace(settings.regression, least_error=max(settings.regression.least_error, LEAST_NOISE))
         fits = tuple(sparse_regression(columns, y, rng=rng, settings=regression) for y in targets.T)
         windows = None
     else:
         windows = settings.windows or choose_windows(field, noises, settings.rows)
-        fits = _weak_fits(field, library, windows, noises, settings.regression, rng)
+        # Matrices are small: threads would wait for each other longer than they work, on a busy machine without end.
+        with threadpool_limits(1, user_api="blas"):
+            fits = _weak_fits(field, library, windows, noises, settings.regression, rng)
     equations = tuple(_equation(field, number, terms, fit) for number, fit in enumerate(fits))
     shares = tuple(
         noise / float(np.nanstd(values)) for noise, values in zip(noises, field.values.values(), strict=True)
@@ -175,15 +176,6 @@ def discover_ode(field: Field, settings: DiscoverySettings = DiscoverySettings()
     return discover_pde(field, replace(settings, derivative_order=0))
 
 
-def _noises(field: Field, given: float | None) -> tuple[float, ...]:
-    found = []
-    for values in field.values.values():
-        deviation = float(np.nanstd(values))
-        level = noise_level(values) if given is None else given * deviation
-        found.append(max(level, _LEAST_NOISE * deviation))
-    return tuple(found)
-
-
 def _weak_fits(
     field: Field,
     library: Sequence[Candidate],
@@ -202,14 +194,14 @@ def _weak_fits(
     for number in range(len(field.names)):
         noisy = NoisyTerms.of_rows(rows, library, number, windows, field.steps(), noises, field.time_axis)
         search = Search(noisy)
-        fits.append(_fit(search, search.run(), settings, rng))
+        fits.append(fit_of_set(search, search.run(), settings, rng))
     return tuple(fits)
 
 
-def _fit(search: Search, best: Scored, settings: SparseSettings, rng: np.random.Generator) -> SparseFit:
+def fit_of_set(search: Search, best: Scored, settings: SparseSettings, rng: np.random.Generator) -> SparseFit:
     """Intervals of the chosen set, and how often resamples choose each term, on rows made white."""
     chosen = np.array(best.terms, dtype=int)
-    columns, target = search.noisy.whiten(best.v).calibrated()
+    columns, target = search.whitened(best).calibrated()
     price = 1 + 2 * np.log(search.terms) / np.log(len(target))
     everything = sparse_regression(columns, target, rng=rng, settings=settings, costs=np.full(search.terms, price))
     support = np.zeros(search.terms, dtype=bool)
@@ -217,7 +209,7 @@ def _fit(search: Search, best: Scored, settings: SparseSettings, rng: np.random.
     low, high = np.zeros(search.terms), np.zeros(search.terms)
     error = held_out = 1.0
     if len(chosen):
-        columns, target = search.noisy.whiten(best.v, np.append(chosen, search.terms)).calibrated()
+        columns, target = search.whitened(best).part(np.append(chosen, search.terms)).calibrated()
         fixed = sparse_regression(columns, target, rng=rng, settings=settings, costs=np.full(len(chosen), 1e-12))
         low[chosen], high[chosen] = fixed.low, fixed.high
         error, held_out = fixed.path.errors[0], fixed.path.held_out_errors[0]
@@ -230,6 +222,7 @@ def _fit(search: Search, best: Scored, settings: SparseSettings, rng: np.random.
         error=float(error),
         held_out_error=float(held_out),
         criterion=best.score,
+        misfit=best.chi_square**0.5,
         path=_path(search, everything),
     )
 

@@ -116,6 +116,12 @@ class Equation:
         space = "\\,"
         return f"{self.lhs.latex} = {self._sum(digits, space, [c.term.latex for c in self.coefficients])}"
 
+    def mathml(self, digits: int = 4) -> str:
+        """The equation as MathML, which browsers draw; safe whatever its names are."""
+        from mechlearn.equations.mathml import mathml
+
+        return mathml([self], digits)
+
     def sympy(self) -> sympy.Eq:
         """The equation as SymPy's ``Eq``; a name that is no product of powers and derivatives becomes one symbol.
 
@@ -156,6 +162,7 @@ class Equation:
         """A form for JSON: ``lhs`` and ``terms`` of name, coefficient, low, high, probability."""
         return {
             "lhs": self.lhs.name,
+            **({} if self.lhs.unit is None else {"lhs_unit": self.lhs.unit}),
             "terms": [
                 {
                     "name": c.term.name,
@@ -176,7 +183,7 @@ class Equation:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Equation:
-        """Read what ``to_dict`` wrote; units of fields are not in it.
+        """Read what ``to_dict`` wrote; the units of the terms are [lhs]/[coefficient], where both are there.
 
         Raises
         ------
@@ -184,11 +191,12 @@ class Equation:
             If it is not such a form.
         """
         try:
+            lhs, units = Term(data["lhs"], unit=data.get("lhs_unit")), data.get("units") or {}
             return Equation(
-                Term(data["lhs"]),
+                lhs,
                 tuple(
                     Coefficient(
-                        Term(term["name"]),
+                        Term(term["name"], unit=product((lhs.unit, 1), (units.get(term["name"]), -1))),
                         float(term["coefficient"]),
                         *(
                             math.nan if term.get(key) is None else float(term[key])
@@ -198,7 +206,7 @@ class Equation:
                     for term in data["terms"]
                 ),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"reading an equation: {error!r}; it needs lhs and terms, each with name and coefficient"
             ) from error

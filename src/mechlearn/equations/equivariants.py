@@ -204,23 +204,39 @@ def equivariant_library(
     ('v', 'v × B')
     """
     group = symmetry_group(group, output.dimension) if isinstance(group, str) else group
-    _check(inputs, output, group, orientation)
     most = tuple(min(degree, (highest or {}).get(quantity.name, degree)) for quantity in inputs)
-    terms = _terms(tuple(inputs), output, group, most, degree)
+    wanted = [degrees for degrees in product(*(range(own + 1) for own in most)) if sum(degrees) <= degree]
+    terms = equivariant_terms(inputs, output, group, wanted, orientation)
     frame = np.eye(output.dimension) if orientation is None else np.asarray(orientation, dtype=float)
     return EquivariantLibrary(tuple(inputs), output, group, terms, frame)
 
 
+def equivariant_terms(
+    inputs: Sequence[Quantity],
+    output: Quantity,
+    group: SymmetryGroup,
+    wanted: Sequence[tuple[int, ...]],
+    orientation: Float[np.ndarray, "d d"] | None = None,
+) -> tuple[EquivariantTerm, ...]:
+    """The terms of the degrees wanted, a degree for every input in each, by rising degree; in the crystal's axes.
+
+    Raises
+    ------
+    InputError
+        As in ``equivariant_library``.
+    """
+    _check(inputs, output, group, orientation)
+    return _terms(tuple(inputs), output, group, tuple(sorted(wanted, key=lambda own: (sum(own), own))))
+
+
 @lru_cache(maxsize=64)
 def _terms(
-    inputs: tuple[Quantity, ...], output: Quantity, group: SymmetryGroup, most: tuple[int, ...], degree: int
+    inputs: tuple[Quantity, ...], output: Quantity, group: SymmetryGroup, wanted: tuple[tuple[int, ...], ...]
 ) -> tuple[EquivariantTerm, ...]:
-    """The terms of all degrees, by rising degree."""
-    every = sorted(product(*(range(own + 1) for own in most)), key=lambda own: (sum(own), own))
-    wanted = [degrees for degrees in every if sum(degrees) <= degree]
     for degrees in wanted:
         _check_size(inputs, output, degrees)
     spaces = {degrees: equivariant_space(inputs, output, group, degrees) for degrees in wanted}
+    most, degree = tuple(map(max, *wanted)) if len(wanted) > 1 else wanted[0], max(map(sum, wanted))
     return tuple(
         EquivariantTerm(name, latex, degrees, coefficients)
         for degrees, name, latex, coefficients in named_terms(inputs, output, group, most, degree, spaces)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy import linalg, sparse
 
 from mechlearn.equations.equivariants import EquivariantLibrary, LawPolynomial
@@ -57,6 +57,22 @@ class LawMoments:
                 mixed[each] += values.T @ target[part]
         squares = np.stack([np.bincount(block, column**2, number) for column in target.T], axis=1)
         return LawMoments(monomials, mixed, squares, np.bincount(block).astype(float), metric)
+
+    @staticmethod
+    def of_columns(
+        columns: Float[np.ndarray, "rows monomials"],
+        target: Float[np.ndarray, " rows"],
+        labels: Int[np.ndarray, " rows"],
+    ) -> LawMoments:
+        """Sum over blocks what is given as one column a monomial and one number a row."""
+        parts = [(columns[labels == block], target[labels == block]) for block in range(int(labels.max()) + 1)]
+        return LawMoments(
+            np.stack([own.T @ own for own, _ in parts]),
+            np.stack([own.T @ values for own, values in parts])[:, :, None],
+            np.array([[values @ values] for _, values in parts]),
+            np.array([float(len(values)) for _, values in parts]),
+            np.ones(1),
+        )
 
     def weighted(self, weights: Float[np.ndarray, " blocks"]) -> LawMoments:
         """What the blocks sum to, each taken so many times, as one block."""

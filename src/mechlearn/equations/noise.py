@@ -8,9 +8,13 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
+from mechlearn.equations.fields import Field
+
+#: Noise below this share of a field's deviation is taken to be this much: interpolation and rounding have errors too.
+LEAST_NOISE = 1e-3
+
 #: Differences of this order see noise and hardly a smooth field.
 _ORDER = 6
-
 
 #: Of so many values of a spectrum is the mean taken, at least, before it is held against that of noise.
 _AVERAGED = 24
@@ -36,6 +40,16 @@ def noise_level(values: Float[np.ndarray, "*grid"]) -> float:
             differences = np.diff(values, n=_ORDER, axis=axis)
             levels.append(np.sqrt(np.nanmean(differences**2) / norm))
     return float(min(levels, default=0.0))
+
+
+def field_noises(field: Field, share: float | None = None) -> tuple[float, ...]:
+    """The standard deviation of the noise of every field, measured, or this share of the field's own."""
+    found = []
+    for values in field.values.values():
+        deviation = float(np.nanstd(values))
+        level = noise_level(values) if share is None else share * deviation
+        found.append(max(level, LEAST_NOISE * deviation))
+    return tuple(found)
 
 
 def unbiased_powers(values: Float[np.ndarray, "*grid"], degree: int, noise: float) -> list[Float[np.ndarray, "*grid"]]:

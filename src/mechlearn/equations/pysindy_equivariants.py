@@ -14,16 +14,15 @@ import numpy as np
 from jaxtyping import Float
 
 from mechlearn.equations.equivariants import EquivariantLibrary
+from mechlearn.equations.pysindy_interface import (
+    AxesArray,
+    BaseFeatureLibrary,
+    BaseOptimizer,
+    comprehend_axes,
+    x_sequence_or_item,
+)
 from mechlearn.equations.regression import SparseSettings, sparse_regression
-from mechlearn.errors import InputError, installation
-
-try:
-    from pysindy import AxesArray
-    from pysindy.feature_library.base import BaseFeatureLibrary, x_sequence_or_item
-    from pysindy.optimizers import BaseOptimizer
-    from pysindy.utils import comprehend_axes
-except ImportError as missing:
-    raise InputError(f"using terms in PySINDy: it is not installed; {installation('equations')}") from missing
+from mechlearn.errors import InputError
 
 
 class EquivariantFeatures(BaseFeatureLibrary):  # type: ignore[misc]  # PySINDy asks for the subclass

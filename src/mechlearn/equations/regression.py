@@ -7,6 +7,7 @@ inclusion probabilities come from drawing blocks again, which weights moments an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,6 +101,8 @@ class SparseFit:
         The criterion's value for the chosen set (n ln(RSS/n) + cost ln n, or the held-out error).
     samples : int
         How many samples were fitted.
+    misfit : float
+        The residual over what noise alone would leave, near 1 where the terms suffice; NaN where noise is not known.
     """
 
     coefficients: Float[np.ndarray, " terms"]
@@ -112,6 +115,7 @@ class SparseFit:
     held_out_error: float
     criterion: float
     samples: int
+    misfit: float = math.nan
 
 
 def sparse_regression(

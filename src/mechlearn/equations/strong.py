@@ -36,17 +36,24 @@ def strong_rows(
     inside = (slice(rim, -rim),) * len(steps)
     values = [np.asarray(values, dtype=float) for values in field.values.values()]
     columns = [
-        candidate.factor * _derivative(candidate.monomial(values), candidate.derivatives, steps)[inside].ravel()
+        candidate.factor * finite_difference(candidate.monomial(values), candidate.derivatives, steps)[inside].ravel()
         for candidate in candidates
     ]
     time = tuple(int(axis == field.time_axis) for axis in range(len(steps)))
-    targets = [_derivative(value, time, steps)[inside].ravel() for value in values]
+    targets = [finite_difference(value, time, steps)[inside].ravel() for value in values]
     return np.column_stack(columns), np.column_stack(targets)
 
 
-def _derivative(
+def finite_difference(
     values: Float[np.ndarray, "*grid"], orders: tuple[int, ...], steps: tuple[float, ...]
 ) -> Float[np.ndarray, "*grid"]:
+    """D^orders of values on a uniform grid, one-sided at its rim.
+
+    Raises
+    ------
+    InputError
+        If PySINDy is not installed.
+    """
     try:
         from pysindy.differentiation import FiniteDifference
     except ImportError as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -138,7 +138,8 @@ def discover_symmetry(
     _check(points, target, libraries, windows)
     polynomial, polynomials = common_polynomials(libraries)
     moments = LawMoments.of_samples(points, target, polynomial, output.metric, blocks, windows, settings.blocks)
-    evidence = Comparison(moments, polynomials, settings).evidence(libraries, alike, rng)
+    compared = [library.group for library in libraries]
+    evidence = Comparison(moments, polynomials, settings).evidence(compared, alike, rng)
     library = next(library for library, row in zip(libraries, evidence, strict=True) if row.adequate)
     fit = _sparse_law(library, named, values, blocks, windows, settings, rng)
     return SymmetryDiscovery(library.group.name, evidence, library, fit, _equation(library, fit))
@@ -161,20 +162,42 @@ def distinct_libraries(
     """
     if not groups:
         raise InputError("discovering a symmetry: there are no groups to choose from; give at least one")
-    libraries: list[EquivariantLibrary] = []
+    return fewest_first(
+        [
+            equivariant_library(inputs, output, group, degree, highest=highest, orientation=orientation)
+            for group in groups
+        ]
+    )
+
+
+@runtime_checkable
+class _OfGroup(Protocol):
+    """Terms that a group allows, be it between quantities or in an equation of fields."""
+
+    @property
+    def group(self) -> SymmetryGroup: ...
+
+    def __len__(self) -> int: ...
+
+
+_Library = TypeVar("_Library", bound=_OfGroup)
+
+
+def fewest_first(libraries: Sequence[_Library]) -> tuple[list[_Library], list[tuple[str, ...]]]:
+    """The libraries that differ in their terms, fewest terms first, and the names of the groups alike to each."""
+    distinct: list[_Library] = []
     alike: list[tuple[str, ...]] = []
-    for group in groups:
-        library = equivariant_library(inputs, output, group, degree, highest=highest, orientation=orientation)
-        for place, other in enumerate(libraries):
-            nested = other.group.contains(group) or group.contains(other.group)
+    for library in libraries:
+        for place, other in enumerate(distinct):
+            nested = other.group.contains(library.group) or library.group.contains(other.group)
             if len(other) == len(library) and nested:
-                alike[place] = (*alike[place], group.name)
+                alike[place] = (*alike[place], library.group.name)
                 break
         else:
-            libraries.append(library)
+            distinct.append(library)
             alike.append(())
-    order = sorted(range(len(libraries)), key=lambda place: len(libraries[place]))
-    return [libraries[place] for place in order], [alike[place] for place in order]
+    order = sorted(range(len(distinct)), key=lambda place: len(distinct[place]))
+    return [distinct[place] for place in order], [alike[place] for place in order]
 
 
 def _sparse_law(

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mechlearn.equations.equivariants import EquivariantLibrary
+from mechlearn.equations.groups import SymmetryGroup
 from mechlearn.equations.law_moments import LawMoments
 
 
@@ -23,18 +23,14 @@ class SymmetrySettings:
 
     Attributes
     ----------
-    blocks : int
-        Into how many blocks of consecutive samples the samples are cut where no groups are given.
-    folds : int
-        In how many parts the blocks are left out in turn.
-    resamples : int
-        How many times the blocks are drawn again.
+    blocks, folds, resamples
+        As in ``SparseSettings``, for the comparison of groups.
     standard_errors : float
         How many standard errors of the excess a group may lie above the best.
     tolerance : float
         A relative excess of the held-out error that does not matter, whatever the number of samples.
-    criterion : {"information", "held_out"}
-        What chooses the terms of the law within the group (see ``SparseSettings``).
+    criterion
+        As in ``SparseSettings``, for the terms of the law within the group.
     """
 
     blocks: int = 40
@@ -93,14 +89,17 @@ class Comparison:
         The terms of each group, over the same monomials; fewest terms first.
     settings : SymmetrySettings
         Folds, resamples, and what counts as adequate.
+    noise : float
+        The variance of the noise of a row, where it is known; nobody can ask a law to be better than that.
     """
 
     moments: LawMoments
     polynomials: Sequence[Float[np.ndarray, "_ _ _"]]
     settings: SymmetrySettings
+    noise: float = 0.0
 
     def evidence(
-        self, libraries: Sequence[EquivariantLibrary], alike: Sequence[tuple[str, ...]], rng: np.random.Generator
+        self, groups: Sequence[SymmetryGroup], alike: Sequence[tuple[str, ...]], rng: np.random.Generator
     ) -> tuple[SymmetryEvidence, ...]:
         """All groups compared; the first that is adequate is the answer."""
         blocks = len(self.moments.rows)
@@ -109,17 +108,17 @@ class Comparison:
         rows = float(self.moments.rows.sum()) * len(self.moments.metric)
         fitted = np.array([residual.sum() for residual in self._residuals(whole)])
         held_out = self._held_out(rng)
-        adequate = self._adequate(held_out)
+        adequate = self._adequate(held_out, float(self.moments.rows.sum()))
         shares = self._shares(rng)
         sizes = np.array([len(terms) for terms in self.polynomials])
         criterion = rows * np.log(np.maximum(fitted, 1e-300) / rows) + sizes * np.log(rows)
         errors = held_out.sum(axis=1) / total
         return tuple(
             SymmetryEvidence(
-                group=library.group.name,
-                symbol=library.group.symbol,
+                group=group.name,
+                symbol=group.symbol,
                 alike=alike[place],
-                terms=len(library),
+                terms=int(sizes[place]),
                 error=float(np.sqrt(fitted[place] / total)),
                 held_out_error=float(np.sqrt(errors[place])),
                 broken=float(np.sqrt(max(errors[place] - errors.min(), 0.0))),
@@ -127,8 +126,13 @@ class Comparison:
                 adequate=bool(adequate[place]),
                 share=float(shares[place]),
             )
-            for place, library in enumerate(libraries)
+            for place, group in enumerate(groups)
         )
+
+    def answer(self, rng: np.random.Generator) -> Float[np.ndarray, "components monomials"]:
+        """The law with all terms of the first group that is adequate, without the rest of the evidence."""
+        place = int(np.argmax(self._adequate(self._held_out(rng), float(self.moments.rows.sum()))))
+        return self.moments.weighted(np.ones(len(self.moments.rows))).fit(self.polynomials[place])
 
     def _residuals(self, weights: Float[np.ndarray, " blocks"]) -> Float[np.ndarray, "groups blocks"]:
         """The squared errors of all blocks, by laws fitted to weighted ones."""
@@ -144,12 +148,12 @@ class Comparison:
             held_out[:, fold == number] = residuals[:, fold == number]
         return held_out
 
-    def _adequate(self, held_out: Float[np.ndarray, "groups blocks"]) -> Bool[np.ndarray, " groups"]:
+    def _adequate(self, held_out: Float[np.ndarray, "groups blocks"], rows: float) -> Bool[np.ndarray, " groups"]:
         """Which groups predict blocks left out as well as the best one does."""
         excess = held_out - held_out[np.argmin(held_out.sum(axis=1))]
         count = held_out.shape[1]
         spread = excess.std(axis=1, ddof=1) * np.sqrt(count)
-        small = ((1 + self.settings.tolerance) ** 2 - 1) * held_out.sum(axis=1).min()
+        small = ((1 + self.settings.tolerance) ** 2 - 1) * max(float(held_out.sum(axis=1).min()), rows * self.noise)
         return excess.sum(axis=1) <= np.maximum(self.settings.standard_errors * spread, small)
 
     def _shares(self, rng: np.random.Generator) -> Float[np.ndarray, " groups"]:
@@ -160,5 +164,6 @@ class Comparison:
             weights = np.bincount(rng.integers(blocks, size=blocks), minlength=blocks).astype(float)
             left_out = weights == 0
             if left_out.sum() > 1:
-                wins[np.argmax(self._adequate(self._residuals(weights)[:, left_out]))] += 1
+                held_out = self._residuals(weights)[:, left_out]
+                wins[np.argmax(self._adequate(held_out, float(self.moments.rows[left_out].sum())))] += 1
         return wins / max(wins.sum(), 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, product
+from operator import add
 from typing import Final, Literal
 
 import numpy as np
@@ -96,9 +97,10 @@ class TensorWords:
         return {degrees: sorted(forms, key=lambda form: form.cost) for degrees, forms in found.items()}
 
     def _within(self, form: Form) -> bool:
-        return sum(form.degrees) <= self.degree and all(
-            own <= most for own, most in zip(form.degrees, self.most, strict=True)
-        )
+        return self._allows(form.degrees)
+
+    def _allows(self, degrees: tuple[int, ...]) -> bool:
+        return sum(degrees) <= self.degree and all(own <= most for own, most in zip(degrees, self.most, strict=True))
 
     def _one(self, place: int) -> tuple[int, ...]:
         return tuple(int(other == place) for other in range(len(self.inputs)))
@@ -207,17 +209,16 @@ class TensorWords:
 
     def _products(self, scalars: Sequence[Form]) -> Iterator[Form]:
         """1, and all products of scalars up to the degree."""
-        level: list[tuple[Form, ...]] = [()]
+        inputs = len(self.inputs)
+        level: list[tuple[tuple[Form, ...], tuple[int, ...], int]] = [((), (0,) * inputs, 0)]
         while level:
             longer = []
-            for factors in level:
-                yield _product(factors, len(self.inputs))
-                start = scalars.index(factors[-1]) if factors else 0
-                longer += [
-                    grown
-                    for scalar in scalars[start:]
-                    if self._within(_product(grown := (*factors, scalar), len(self.inputs)))
-                ]
+            for factors, degrees, start in level:
+                yield _product(factors, inputs)
+                for place, scalar in enumerate(scalars[start:], start):
+                    grown = tuple(map(add, degrees, scalar.degrees))
+                    if self._allows(grown):
+                        longer.append(((*factors, scalar), grown, place))
             level = longer
 
     def _bases(self, words: Sequence[Form], vectors: Sequence[Form], count: int) -> list[Form]:

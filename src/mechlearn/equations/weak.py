@@ -5,20 +5,19 @@ For a window ψ_k(x) = Π_axes (1 − s²)^p, s = (x − x_k)/w, zero with its d
     ∫ ψ_k D^α f = (−1)^|α| ∫ f D^α ψ_k.
 
 Each term of an equation then gives one number a window, and no derivative of noisy data is taken.  Windows lie on a
-grid, so that all numbers of a term are one separable correlation; cost is linear in samples.  Windows that meet a gap
-are left out.
+grid and ψ is a product over axes, so that the sums are done axis after axis, those of all derivatives of a monomial
+together; cost is linear in samples.  Windows that meet a gap are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.polynomial import Polynomial
-from scipy.signal import oaconvolve
 
 from mechlearn.equations.fields import Field
 from mechlearn.equations.library import Candidate
@@ -33,6 +32,9 @@ _PER_WAVE = 1.3
 
 #: Windows that stand farther apart than this share of their half width do not see all of the data.
 _FARTHEST = 0.6
+
+#: Windows that stand so many half widths apart only touch.
+_SIDE_BY_SIDE = 2.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def choose_windows(field: Field, noises: Sequence[float], rows: int = 300, power
     noises
         Standard deviation of every field's noise.
     rows
-        About how many windows there may be; where there would be more they stand farther apart, then are wider.
+        About how many windows there may be; where there would be more they stand farther apart, then are wider, then
+        stand farther apart still.
     power
         p of the windows.
 
@@ -89,6 +92,8 @@ def choose_windows(field: Field, noises: Sequence[float], rows: int = 300, power
             apart += 0.02
         elif (half < largest).any():
             half = np.minimum(1.05 * half, largest)
+        elif apart < _SIDE_BY_SIDE:  # in space and time there are many windows however wide
+            apart += 0.02
         else:
             break
     half = half.astype(int)
@@ -132,37 +137,32 @@ def weak_rows(field: Field, candidates: Sequence[Candidate], windows: Windows, n
     InputError
         If the grid is not uniform, or no window is free of gaps.
     """
-    steps = field.steps()
     time = tuple(int(axis == field.time_axis) for axis in range(len(field.axes)))
     still = (0,) * len(field.axes)
     gaps = ~np.logical_and.reduce([np.isfinite(values) for values in field.values.values()])
+    kept = ~_meets(gaps, windows)
+    if not kept.any():
+        raise InputError("the weak form: every window meets a gap; use smaller windows or fill the gaps")
     degree = max((power for candidate in candidates for power in candidate.powers), default=1)
     powers = [
         unbiased_powers(np.where(gaps, 0.0, values), max(degree, 1), noise)
         for values, noise in zip(field.values.values(), noises, strict=True)
     ]
-    kept = ~_meets(gaps, windows).ravel()
-    if not kept.any():
-        raise InputError("the weak form: every window meets a gap; use smaller windows or fill the gaps")
-
-    def tested(values: Float[np.ndarray, "*grid"], derivatives: tuple[int, ...]) -> Float[np.ndarray, " rows"]:
-        return _correlate(values, windows, derivatives, steps).ravel()[kept]
-
-    monomials: dict[tuple[int, ...], Float[np.ndarray, "*grid"]] = {}
+    nothing = (0,) * len(powers)
+    alone = [tuple(int(f == one) for f in range(len(powers))) for one in range(len(powers))]
+    wanted: dict[tuple[int, ...], set[tuple[int, ...]]] = {nothing: {still}} | {one: {still, time} for one in alone}
     for candidate in candidates:
-        if candidate.powers not in monomials:
-            factors = [powers[f][power] for f, power in enumerate(candidate.powers) if power]
-            monomials[candidate.powers] = np.prod(factors, axis=0) if factors else powers[0][0]
-    columns = np.column_stack(
-        [candidate.factor * tested(monomials[candidate.powers], candidate.derivatives) for candidate in candidates]
-    )
-    whole = tested(powers[0][0], still)
-    shape = _meets(gaps, windows).shape
+        wanted.setdefault(candidate.powers, set()).add(candidate.derivatives)
+    tested = {}
+    for monomial, derivatives in wanted.items():
+        product = reduce(np.multiply, [powers[f][power] for f, power in enumerate(monomial) if power] or [powers[0][0]])
+        for order, sums in window_sums(product, windows, derivatives, field.steps()).items():
+            tested[monomial, order] = sums[kept]
     return WeakRows(
-        columns=columns,
-        targets=np.column_stack([tested(power[1], time) for power in powers]),
-        means=np.column_stack([tested(power[1], still) / whole for power in powers]),
-        places=np.stack(np.unravel_index(np.flatnonzero(kept), shape), axis=1),
+        columns=np.column_stack([c.factor * tested[c.powers, c.derivatives] for c in candidates]),
+        targets=np.column_stack([tested[one, time] for one in alone]),
+        means=np.column_stack([tested[one, still] / tested[nothing, still] for one in alone]),
+        places=np.argwhere(kept),
     )
 
 
@@ -175,17 +175,40 @@ def window(power: int, half_width: int, derivative: int, step: float) -> Float[n
     return (-1.0) ** derivative * step * values / (half_width * step) ** derivative
 
 
-def _correlate(
-    values: Float[np.ndarray, "*grid"], windows: Windows, derivatives: tuple[int, ...], steps: tuple[float, ...]
-) -> Float[np.ndarray, "*rows"]:
-    for axis, (half, stride, order, step) in enumerate(
-        zip(windows.half_widths, windows.strides, derivatives, steps, strict=True)
-    ):
-        weights = window(windows.power, half, order, step)[::-1]
-        weights = weights.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
-        values = oaconvolve(values, weights, mode="valid", axes=axis)
-        values = values[(slice(None),) * axis + (slice(None, None, stride),)]
-    return values
+def window_sums(
+    values: Float[np.ndarray, "*grid"],
+    windows: Windows,
+    derivatives: Collection[tuple[int, ...]],
+    steps: tuple[float, ...],
+) -> dict[tuple[int, ...], Float[np.ndarray, "*windows"]]:
+    """∫ψ_k D^α f for all windows k, by α.
+
+    An axis with few orders of derivatives comes first (time, as a rule), since what it leaves is many times smaller.
+    """
+    axes = sorted(range(values.ndim), key=lambda axis: len({orders[axis] for orders in derivatives}))
+    partial: dict[tuple[int, ...], Float[np.ndarray, "*_"]] = {(): values}
+    for depth, axis in enumerate(axes):
+        longer = {}
+        for done, sums in partial.items():
+            matching = [orders for orders in derivatives if tuple(orders[a] for a in axes[:depth]) == done]
+            next_orders = sorted({orders[axis] for orders in matching})
+            half, stride, step = windows.half_widths[axis], windows.strides[axis], steps[axis]
+            weights = np.stack([window(windows.power, half, order, step) for order in next_orders])
+            for order, summed in zip(next_orders, _sums_along(sums, axis, weights, stride), strict=True):
+                longer[(*done, order)] = summed
+        partial = longer
+    return {orders: partial[tuple(orders[a] for a in axes)] for orders in derivatives}
+
+
+def _sums_along(
+    values: Float[np.ndarray, "*grid"], axis: int, weights: Float[np.ndarray, "orders points"], stride: int
+) -> list[Float[np.ndarray, "*_"]]:
+    """Σ_p weights[o, p] values[…, k stride + p, …] for all windows k, by o."""
+    points = weights.shape[1]
+    ahead = np.moveaxis(values, axis, 0)
+    flat = ahead.reshape(len(ahead), -1)
+    sums = np.stack([weights @ flat[at : at + points] for at in range(0, len(flat) - points + 1, stride)], axis=1)
+    return [np.moveaxis(one.reshape(-1, *ahead.shape[1:]), 0, axis) for one in sums]
 
 
 def _meets(gaps: Bool[np.ndarray, "*grid"], windows: Windows) -> Bool[np.ndarray, "*rows"]:

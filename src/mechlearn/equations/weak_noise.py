@@ -23,7 +23,8 @@ from math import comb, factorial, prod
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 
 from mechlearn.equations.library import Candidate
 from mechlearn.equations.weak import WeakRows, Windows, window
@@ -92,14 +93,60 @@ class NoisyTerms:
             np.column_stack([rows.columns, rows.targets[:, target]]), columns, orders, overlaps, sensitivities
         )
 
+    @staticmethod
+    def stacked(equations: Sequence[NoisyTerms]) -> NoisyTerms:
+        """Several equations over the same windows as one, each with coefficients of its own for all candidates.
+
+        Rows stand equation by equation, so do the columns, and the target is last.  The noise of two equations goes
+        together: ρ does not depend on the equation.
+        """
+        first, count = equations[0], len(equations)
+        if count == 1:
+            return first
+        terms = first.columns.shape[1] - 1
+        own = [np.append(np.arange(terms) + number * terms, count * terms) for number in range(count)]
+
+        def beside(blocks: Sequence[Float[np.ndarray, "*_ rows columns"]]) -> Float[np.ndarray, "*_ more_rows more"]:
+            *ahead, rows, _ = blocks[0].shape
+            whole = np.zeros((*ahead, count * rows, count * terms + 1))
+            for number, block in enumerate(blocks):
+                whole[..., number * rows : (number + 1) * rows, own[number]] = block
+            return whole
+
+        return NoisyTerms(
+            beside([equation.columns for equation in equations]),
+            (*(candidate for equation in equations for candidate in equation.candidates[:-1]), first.candidates[-1]),
+            first._orders,
+            {pair: np.tile(overlap, (count, count)) for pair, overlap in first._overlaps.items()},
+            {d: beside([equation._sensitivities[d] for equation in equations]) for d in first._sensitivities},
+        )
+
+    def combined(self, weights: Float[np.ndarray, "terms sums"]) -> NoisyTerms:
+        """Weighted sums of the candidates as candidates; the target stays."""
+        terms, sums = weights.shape
+        whole = np.zeros((terms + 1, sums + 1))
+        whole[:terms, :sums], whole[-1, -1] = weights, 1.0
+        return NoisyTerms(
+            self.columns @ whole,
+            # Only the degree of a sum is asked for, that of its highest part.
+            tuple(
+                max((self.candidates[place] for place in np.flatnonzero(column)), key=lambda one: sum(one.powers))
+                for column in whole.T
+            ),
+            self._orders,
+            self._overlaps,
+            {d: sensitivities @ whole for d, sensitivities in self._sensitivities.items()},
+        )
+
     def covariance(self, v: Float[np.ndarray, " columns"]) -> Float[np.ndarray, "rows rows"]:
         """Σ = Σ_ab v_a v_b C_ab."""
         kernels = {d: s @ v for d, s in self._sensitivities.items()}
-        total = np.zeros((len(self.columns), len(self.columns)))
+        present = {d for d, kernel in kernels.items() if kernel.any()}
+        half = np.zeros((len(self.columns), len(self.columns)))
         for (a, b), overlap in self._overlaps.items():
-            if kernels[a].any() and kernels[b].any():
-                part = overlap * (kernels[a].T @ kernels[b])
-                total += part if a == b else part + part.T
+            if {a, b} <= present:
+                half += overlap * ((0.5 if a == b else 1.0) * kernels[a].T @ kernels[b])
+        total = half + half.T
         total[np.diag_indices_from(total)] *= 1 + _JITTER
         return total
 
@@ -114,17 +161,35 @@ class NoisyTerms:
         chosen = np.arange(self.columns.shape[1]) if chosen is None else chosen
         factor = cholesky(self.covariance(v), lower=True, check_finite=False)
         columns = solve_triangular(factor, self.columns[:, chosen], lower=True, check_finite=False)
-        weight = cho_solve((factor, True), np.eye(len(factor)), check_finite=False)
+        lower = dpotri(factor, lower=1)[0]  # of the inverse; zero above the diagonal, as the factor is
+        inverse = lower + lower.T
+        inverse[np.diag_indices_from(inverse)] /= 2
+        return Whitened(columns, self._bias(inverse, chosen))
+
+    def _bias(
+        self, inverse: Float[np.ndarray, "rows rows"], chosen: Int[np.ndarray, " chosen"]
+    ) -> Float[np.ndarray, "chosen chosen"]:
+        """B_ab = Σ_kl (Σ⁻¹)_kl C_ab(k, l); a column has a part in the sums of its own derivatives only."""
         bias = np.zeros((len(chosen), len(chosen)))
         degree = max(sum(self.candidates[number].powers) for number in chosen)
         used = [at for at, q in enumerate(self._orders) if sum(q) <= degree]
-        parts = {d: s[used][:, :, chosen] for d, s in self._sensitivities.items()}
+        parts = {}
+        for derivatives, sensitivities in self._sensitivities.items():
+            part = sensitivities[used][:, :, chosen].transpose(1, 0, 2)
+            present = np.flatnonzero(part.any(axis=(0, 1)))
+            if len(present):
+                parts[derivatives] = present, part[:, :, present].reshape(len(part), -1)
         for (a, b), overlap in self._overlaps.items():
-            if parts[a].any() and parts[b].any():
-                weighted = (weight * overlap) @ parts[b]
-                part = np.tensordot(parts[a], weighted, axes=((0, 1), (0, 1)))
-                bias += part if a == b else part + part.T
-        return Whitened(columns, bias)
+            if a in parts and b in parts:
+                (at_a, of_a), (at_b, of_b) = parts[a], parts[b]
+                there = of_b.any(axis=0)  # u^m has no noise of orders above m
+                weighted = np.zeros_like(of_b)
+                weighted[:, there] = (inverse * overlap) @ of_b[:, there]
+                part = of_a.reshape(-1, len(at_a)).T @ weighted.reshape(-1, len(at_b))
+                bias[np.ix_(at_a, at_b)] += part
+                if a != b:
+                    bias[np.ix_(at_b, at_a)] += part.T
+        return bias
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +206,10 @@ class Whitened:
 
     columns: Float[np.ndarray, "rows columns"]
     bias: Float[np.ndarray, "columns columns"]
+
+    def part(self, chosen: Int[np.ndarray, " chosen"]) -> Whitened:
+        """Some of the columns."""
+        return Whitened(self.columns[:, chosen], self.bias[np.ix_(chosen, chosen)])
 
     def calibrated(self) -> tuple[Float[np.ndarray, "rows terms"], Float[np.ndarray, " rows"]]:
         """Columns and target whose plain least squares are free of the noise's bias (regression calibration).

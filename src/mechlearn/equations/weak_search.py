@@ -60,6 +60,7 @@ class Search:
     beam: int = 3
     turns: int = 3
     _seen: dict[Terms, Scored] = member(default_factory=dict, repr=False)
+    _white: dict[Terms, Whitened] = member(default_factory=dict, repr=False)
 
     def run(self) -> Scored:
         """The best set found: grow, then exchange and remove until nothing is better."""
@@ -135,10 +136,12 @@ class Search:
             return self._seen[terms]
         chosen = np.append(np.array(terms, dtype=int), self.terms)
         v = np.append(np.zeros(self.terms), 1.0) if near is None else near.v
-        for _ in range(self.turns if terms else 0):
+        known = self._white.get(near.terms) if near else None
+        for turn in range(self.turns if terms else 0):
             before = v
+            white = known.part(chosen) if known and not turn else self.noisy.whiten(before, chosen)
             v = np.append(np.zeros(self.terms), 1.0)
-            v[chosen[:-1]] = -_unbiased(self.noisy.whiten(before, chosen))
+            v[chosen[:-1]] = -_unbiased(white)
             if np.allclose(v, before, rtol=_SETTLED, atol=0.0):
                 break
         square, log_determinant = self.noisy.residual(v)
@@ -146,11 +149,17 @@ class Search:
         self._seen[terms] = Scored(terms, v, score, square / self.rows)
         return self._seen[terms]
 
+    def whitened(self, scored: Scored) -> Whitened:
+        """All candidates, weighted by the noise of this set."""
+        if scored.terms not in self._white:
+            self._white[scored.terms] = self.noisy.whiten(scored.v)
+        return self._white[scored.terms]
+
     def promising(self, near: Scored, sets: list[Terms]) -> list[Terms]:
         """The few of the sets that score best when the noise is weighted as for a set nearby."""
         if not sets:
             return []
-        white = self.noisy.whiten(near.v)
+        white = self.whitened(near)
         moments, rows = white.columns.T @ white.columns, len(white.columns)
         scores = []
         for terms in sets:

@@ -8,12 +8,13 @@ from mechlearn.evaluation.diversity import (
     structure_entropy,
     zca_comparison,
 )
+from mechlearn.evaluation.holdout import GroupHoldout, group_holdout
 from mechlearn.evaluation.regression import RegressionErrors, regression_errors
 from mechlearn.evaluation.resampling import Interval, bootstrap_interval, bootstrap_intervals
 from mechlearn.evaluation.scorecard import GroupRow, Metric, Scorecard
 from mechlearn.evaluation.scoring import regression_scorecard
 from mechlearn.evaluation.tables import significant
-from mechlearn.evaluation.transfer import GroupHoldout, TransferCell, TransferMatrix, group_holdout
+from mechlearn.evaluation.transfer import TransferCell, TransferMatrix
 
 __all__ = [
     "Diversity",

@@ -20,6 +20,9 @@ from mechlearn.errors import InputError
 #: From column totals, one row a draw, to the statistic of each draw.
 Statistic = Callable[[Float[np.ndarray, "draws columns"]], Float[np.ndarray, " draws"]]
 
+#: From how often each group counts, one row a draw, to the statistic of each draw.
+WeightStatistic = Callable[[Float[np.ndarray, "draws groups"]], Float[np.ndarray, " draws"]]
+
 #: Anything that names the independent group of each value.
 GroupLabels = Sequence[Hashable] | Shaped[np.ndarray, " values"]
 
@@ -109,11 +112,56 @@ def bootstrap_intervals(
 
     See :func:`bootstrap_interval` for the parameters, the method and the errors raised.
     """
-    if not 0 < level < 1:
-        raise InputError(f"finding a bootstrap interval: the level is {level}; give one between 0 and 1, as 0.95")
+    _check_level(level)
     totals = totals_of_groups(values, groups)
     resampled = resampled_totals(totals, rng, draws)
     return {name: _accelerated(statistic, totals, resampled, level) for name, statistic in statistics.items()}
+
+
+def weighted_intervals(
+    statistics: Mapping[str, WeightStatistic],
+    count: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 1000,
+) -> dict[str, Interval]:
+    """Find the intervals of statistics that are no function of column totals, such as those of a ranking.
+
+    The method is that of :func:`bootstrap_interval`, its draws being told as weights: how often each group counts.
+
+    Parameters
+    ----------
+    statistics
+        From weights (draws, groups) to values (draws,); ones give the statistic of the data as they are.
+    count
+        How many groups there are.
+    rng, level, draws
+        As in :func:`bootstrap_interval`.
+
+    Raises
+    ------
+    InputError
+        If there are no groups, or the level is not inside (0, 1).
+
+    Examples
+    --------
+    >>> values = np.array([1.0, 2.0, 3.0, 6.0])
+    >>> mean = lambda weights: weights @ values / weights.sum(axis=1)
+    >>> weighted_intervals({"mean": mean}, 4, np.random.default_rng(0))["mean"].estimate
+    3.0
+    """
+    _check_level(level)
+    if count < 1:
+        raise InputError("resampling groups: there are no values; give at least one")
+    drawn = np.stack([_drawn_weights(count, rng) for _ in range(draws)])
+    left_out = 1.0 - np.eye(count)
+    found = {}
+    for name, statistic in statistics.items():
+        estimate = float(statistic(np.ones((1, count)))[0])
+        usable = count > 1 and np.isfinite(estimate)
+        values = (statistic(drawn), statistic(left_out)) if usable else (np.zeros(0), np.zeros(0))
+        found[name] = Interval(estimate, *_accelerated_ends(estimate, *values, level), level, count)
+    return found
 
 
 def totals_of_groups(
@@ -143,9 +191,18 @@ def resampled_totals(
     count = len(totals)
     resampled = np.empty((draws, totals.shape[1]))
     for draw in range(draws):
-        weights = np.bincount(rng.integers(count, size=count), minlength=count)
-        resampled[draw] = weights.astype(np.float64) @ totals
+        resampled[draw] = _drawn_weights(count, rng) @ totals
     return resampled
+
+
+def _drawn_weights(count: int, rng: np.random.Generator) -> Float[np.ndarray, " groups"]:
+    """How often each group is drawn when as many are drawn as there are."""
+    return np.bincount(rng.integers(count, size=count), minlength=count).astype(np.float64)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise InputError(f"finding a bootstrap interval: the level is {level}; give one between 0 and 1, as 0.95")
 
 
 def _group_index(groups: GroupLabels) -> Int[np.ndarray, " values"]:
@@ -170,21 +227,31 @@ def _accelerated(
     estimate = float(statistic(whole[None])[0])
     if len(totals) < 2 or not np.isfinite(estimate):
         return Interval(estimate, np.nan, np.nan, level, len(totals))
-    drawn = statistic(resampled)
+    left_out = statistic(totals.sum(axis=0) - totals)
+    low, high = _accelerated_ends(estimate, statistic(resampled), left_out, level)
+    return Interval(estimate, low, high, level, len(totals))
+
+
+def _accelerated_ends(
+    estimate: float,
+    drawn: Float[np.ndarray, " draws"],
+    left_out: Float[np.ndarray, " groups"],
+    level: float,
+) -> tuple[float, float]:
+    """The ends of the BCa interval from the values of the draws and those with each group left out."""
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) == 0:
-        return Interval(estimate, np.nan, np.nan, level, len(totals))
+        return np.nan, np.nan
     below = np.mean(drawn < estimate) + 0.5 * np.mean(drawn == estimate)
     bias = ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
     normal = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
-    shares = ndtr(bias + normal / (1 - _acceleration(statistic, totals) * normal))
+    shares = ndtr(bias + normal / (1 - _acceleration(left_out) * normal))
     low, high = np.quantile(drawn, shares)
-    return Interval(estimate, float(low), float(high), level, len(totals))
+    return float(low), float(high)
 
 
-def _acceleration(statistic: Statistic, totals: Float[np.ndarray, "groups columns"]) -> float:
+def _acceleration(left_out: Float[np.ndarray, " groups"]) -> float:
     """a = Σ d³ / (6 (Σ d²)^{3/2}), d the mean of the leave-one-out values minus each of them."""
-    left_out = statistic(totals.sum(axis=0) - totals)
     left_out = left_out[np.isfinite(left_out)]
     deviation = left_out.mean() - left_out if len(left_out) else np.zeros(1)
     spread = np.sum(deviation**2)

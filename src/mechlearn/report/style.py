@@ -18,6 +18,9 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 #: One hue from light to dark: low values light, and told apart by lightness alone.
 SEQUENTIAL = ((0.0, "#DDEAF5"), (0.25, "#A3C9E6"), (0.5, "#539CCF"), (0.75, "#1767AB"), (1.0, "#08264D"))
 
+#: From one colour over white to another, for what has a sign; equally dark at both ends.
+DIVERGING = ((0.0, "#08457E"), (0.25, "#5AA0D0"), (0.5, "#FFFFFF"), (0.75, "#F0935A"), (1.0, "#8F3B00"))
+
 INK = "#22272E"
 SOFT_INK = "#57606A"
 GRID = "#E7EAEE"
@@ -115,3 +118,15 @@ def log_axis(values: Sequence[float] | np.ndarray, title: str) -> dict[str, Any]
 def linear_axis(title: str) -> dict[str, Any]:
     """A linear axis with its title."""
     return {"title_text": title}
+
+
+def error_bars(values: Sequence[float], low: Sequence[float], high: Sequence[float]) -> dict[str, Any]:
+    """Bars from low to high around values; none where an end is not known."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": np.nan_to_num(np.clip(np.subtract(high, values), 0, None)),
+        "arrayminus": np.nan_to_num(np.clip(np.subtract(values, low), 0, None)),
+        "thickness": 1.2,
+        "width": 3,
+    }

@@ -16,11 +16,11 @@ from numba import njit
 _GHOSTS_OF_ONE_BIN = 600
 
 #: Two points closer than this (squared, Å²) are in one place.
-_SAME_PLACE = 1e-20
+SAME_PLACE = 1e-20
 
 
 @njit(cache=True, nogil=True)
-def _inverse(cell):
+def cell_inverse(cell):
     """The inverse of a cell: LAPACK's costs more than all else that a cell of two atoms needs."""
     inverse = np.empty((3, 3))
     for k in range(3):
@@ -68,12 +68,12 @@ def _image_ranges(fractions, inverse, periodic, cutoff):
 
 
 @njit(cache=True, nogil=True)
-def _ghosts(positions, cell, periodic, cutoff):
+def lay_out_ghosts(positions, cell, periodic, cutoff):
     """All images within ``cutoff`` of the cell: places (3, ghosts), and the atom each one is.
 
     An image of atom j is j; the atom itself, in the cell, is -1 - j.
     """
-    inverse = _inverse(cell)
+    inverse = cell_inverse(cell)
     fractions = _wrapped_fractions(positions, inverse, periodic)
     ranges, images = _image_ranges(fractions, inverse, periodic, cutoff)
     points, owner = np.empty((3, images)), np.empty(images, dtype=np.int64)
@@ -97,7 +97,7 @@ def _ghosts(positions, cell, periodic, cutoff):
 
 
 @njit(cache=True, nogil=True)
-def _binned(points, owner, cutoff):
+def sort_into_bins(points, owner, cutoff):
     """Points sorted into cubes of at least ``cutoff`` a side: places, owners, the grid's shape, starts."""
     count = points.shape[1]
     shape = np.ones(3, dtype=np.int64)
@@ -140,7 +140,7 @@ def _binned(points, owner, cutoff):
 
 
 @njit(cache=True, nogil=True)
-def _surroundings(points, shape, starts, c0, c1, c2, near, index):
+def gather_surroundings(points, shape, starts, c0, c1, c2, near, index):
     """Gather the points of a bin and of the bins that touch it into ``near``; returns how many they are."""
     count = 0
     for b0 in range(max(c0 - 1, 0), min(c0 + 2, shape[0])):
@@ -156,7 +156,7 @@ def _surroundings(points, shape, starts, c0, c1, c2, near, index):
 
 
 @njit(cache=True, nogil=True)
-def _close(near, index, count, x, y, z, square, squares, hits, found):
+def find_close(near, index, count, x, y, z, square, squares, hits, found):
     """Write which of ``count`` points are within the cutoff of (x, y, z) to ``hits`` from ``found`` on."""
     # Distances first: without a branch this loop runs on all SIMD lanes.
     for g in range(count):
@@ -170,7 +170,7 @@ def _close(near, index, count, x, y, z, square, squares, hits, found):
 
 
 @njit(cache=True, nogil=True)
-def _longer(array, count):
+def lengthened(array, count):
     """The same flat array with room for ``count`` entries."""
     longer = np.empty(count, dtype=array.dtype)
     for n in range(array.shape[0]):
@@ -193,12 +193,12 @@ def _all_close(points, owner, shape, starts, cutoff, atoms):
             if owner[h] >= 0:
                 continue
             if count == 0:
-                count = _surroundings(points, shape, starts, c0, c1, c2, near, index)
+                count = gather_surroundings(points, shape, starts, c0, c1, c2, near, index)
             if found + count >= hits.shape[0]:
-                hits = _longer(hits, 2 * hits.shape[0])
+                hits = lengthened(hits, 2 * hits.shape[0])
             i = -1 - owner[h]
             first[i] = found
-            found = _close(
+            found = find_close(
                 near, index, count, points[0, h], points[1, h], points[2, h], cutoff * cutoff, squares, hits, found
             )
             last[i] = found
@@ -231,14 +231,14 @@ def neighbour_lists(positions, cells, offsets, periodic, cutoff):
     pairs = 0
     for s in range(cells.shape[0]):
         base, size = offsets[s], offsets[s + 1] - offsets[s]
-        points, owner = _ghosts(positions[base : base + size], cells[s], periodic[s], cutoff)
-        points, owner, shape, bin_starts = _binned(points, owner, cutoff)
+        points, owner = lay_out_ghosts(positions[base : base + size], cells[s], periodic[s], cutoff)
+        points, owner, shape, bin_starts = sort_into_bins(points, owner, cutoff)
         hits, first, last, found = _all_close(points, owner, shape, bin_starts, cutoff, size)
         places = _places(owner, size)
         if pairs + found > capacity:
             capacity = max(pairs + found, 2 * capacity)
-            second, distances = _longer(second, capacity), _longer(distances, capacity)
-            vectors = _longer(vectors, 3 * capacity)
+            second, distances = lengthened(second, capacity), lengthened(distances, capacity)
+            vectors = lengthened(vectors, 3 * capacity)
         for i in range(size):
             twins[base + i] = -1
             x, y, z = points[0, places[i]], points[1, places[i]], points[2, places[i]]
@@ -247,7 +247,7 @@ def neighbour_lists(positions, cells, offsets, periodic, cutoff):
                 j = owner[g] if owner[g] >= 0 else -1 - owner[g]
                 dx, dy, dz = points[0, g] - x, points[1, g] - y, points[2, g] - z
                 square = dx * dx + dy * dy + dz * dz
-                if square > _SAME_PLACE:
+                if square > SAME_PLACE:
                     second[pairs] = base + j
                     vectors[3 * pairs], vectors[3 * pairs + 1], vectors[3 * pairs + 2] = dx, dy, dz
                     distances[pairs] = np.sqrt(square)
@@ -301,13 +301,13 @@ def close_pairs(starts, second, translations, positions, cutoff):
             dy = positions[j, 1] - y + translations[p, 1]
             dz = positions[j, 2] - z + translations[p, 2]
             square = dx * dx + dy * dy + dz * dz
-            if square <= _SAME_PLACE:
+            if square <= SAME_PLACE:
                 twins[i] = j
             # Written in any case, and overwritten unless it is close: no branch to foretell.
             close_second[pairs] = j
             vectors[pairs, 0], vectors[pairs, 1], vectors[pairs, 2] = dx, dy, dz
             distances[pairs] = np.sqrt(square)
-            pairs += square < cutoff * cutoff and square > _SAME_PLACE
+            pairs += square < cutoff * cutoff and square > SAME_PLACE
         close_starts[i + 1] = pairs
     return close_starts, close_second[:pairs], vectors[:pairs], distances[:pairs], twins
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mechlearn.evaluation.tables import text_table
 
 _HOUR = 3600.0
+#: Of work that is timed: ten ticks of the clock.
+_LEAST_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -96,3 +100,38 @@ class Plan:
 def _row(name: str, figures: dict[str, Any], sample: str) -> Sequence[str]:
     hours = [f"{figures[key]:.3g}" for key in ("core_hours", "gigabytes", "wall_hours")]
     return [name, f"{figures['tasks']:,}", *hours, sample]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as a worker does."""
+    from threadpoolctl import threadpool_limits
+
+    before = os.environ.get("MECHLEARN_THREADS")
+    os.environ["MECHLEARN_THREADS"] = "1"
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        if before is None:
+            del os.environ["MECHLEARN_THREADS"]
+        else:
+            os.environ["MECHLEARN_THREADS"] = before
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it keeps a core busy, whatever else the machine does; processes that it started and ended count too.
+
+    The clock ticks in hundredths of a second: what is quicker is done again, until it can be told.
+    """
+    start, times = core_seconds(), 0
+    while True:
+        work()
+        times += 1
+        if (busy := core_seconds() - start) >= _LEAST_SECONDS:
+            return busy / times
+
+
+def core_seconds() -> float:
+    """What this process and those that it started and ended have taken of all cores."""
+    return sum(os.times()[:4])

@@ -38,6 +38,10 @@ class Preset(Generic[Config]):
     cost: str
 
 
+def no_check(config: Any) -> None:
+    """Nothing to look at before the study starts."""
+
+
 def no_summary(results: Mapping[str, Any]) -> str:
     """Nothing to say beyond the files."""
     return ""
@@ -63,6 +67,8 @@ class Study(Generic[Config]):
         ``summarise(results)`` is what a person reads in the terminal at the end.
     plan : callable or None
         ``plan(config, workers)`` times a sample of the work, and tells what all of it will cost.
+    check : callable
+        ``check(config)`` refuses input that cannot be used, before anything is written.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Study(Generic[Config]):
     run: Callable[[Config, StudyContext], Mapping[str, Any]]
     summarise: Callable[[Mapping[str, Any]], str] = no_summary
     plan: Callable[[Config, int], Plan] | None = None
+    check: Callable[[Config], None] = no_check
 
     def preset(self, name: str | None = None) -> Preset[Config]:
         """The preset of that name, the first where none is given.
@@ -155,10 +162,12 @@ def run_study(
     Raises
     ------
     InputError
-        The folder holds something else: another study, other settings, or files of another kind.
+        The folder holds something else: another study, other settings, or files of another kind; or the input cannot
+        be used.
     """
     from mechlearn.engines import executor
 
+    study.check(config)
     claim_folder(study, config, out)
     remove_leftovers(out)
     with run_log(out / "run.log"), executor(workers, scheduler) as pool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mechlearn.descriptors import Bispectrum
 from mechlearn.interactions import Potential, label, labeller
@@ -22,7 +19,7 @@ from mechlearn.potentials import FitWeights, NveProtocol, fit_network, fit_snap,
 from mechlearn.sampling import expert_structures, generate_structures
 from mechlearn.sampling.generator import STRUCTURES_PER_PART
 from mechlearn.structures import StructureBatch, StructureSet
-from mechlearn.studies.plan import Plan, StagePlan
+from mechlearn.studies.plan import Plan, StagePlan, core_seconds, one_thread, seconds
 from mechlearn.studies.transferability_config import ENTROPY, EXPERT, SETS, ModelPlan, TransferabilityConfig
 from mechlearn.studies.transferability_sets import generation_settings
 
@@ -34,8 +31,6 @@ _SECONDS_FOR_FITS: Final = 14.0
 #: A labeller that takes longer than this for one structure is timed on that one.
 _PATIENCE: Final = 1.0
 _REPORT_BYTES: Final = 6e6
-#: Of work that is timed: ten ticks of the clock.
-_LEAST_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -72,38 +67,6 @@ def plan_study(config: TransferabilityConfig, workers: int) -> Plan:
     return Plan((*stages, *rest), workers, time.perf_counter() - start)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread, as a worker does."""
-    before = os.environ.get("MECHLEARN_THREADS")
-    os.environ["MECHLEARN_THREADS"] = "1"
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        if before is None:
-            del os.environ["MECHLEARN_THREADS"]
-        else:
-            os.environ["MECHLEARN_THREADS"] = before
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long it keeps a core busy, whatever else the machine does; processes that it started and ended count too.
-
-    The clock ticks in hundredths of a second: what is quicker is done again, until it can be told.
-    """
-    start, times = _core_seconds(), 0
-    while True:
-        work()
-        times += 1
-        if (busy := _core_seconds() - start) >= _LEAST_SECONDS:
-            return busy / times
-
-
-def _core_seconds() -> float:
-    return sum(os.times()[:4])
-
-
 # ---------------------------------------------------------------------- sets
 
 
@@ -119,9 +82,9 @@ def _plan_set(config: TransferabilityConfig, name: str) -> tuple[StructureBatch,
         make = partial(_expert, config, potential)
     chosen = np.linspace(0, config.structures - 1, _MADE).astype(int).tolist()
     make(chosen[:1])  # compiled and loaded before the clock runs
-    start = _core_seconds()
+    start = core_seconds()
     batch = make(chosen)
-    making = 0.0 if given else (_core_seconds() - start) / len(batch)
+    making = 0.0 if given else (core_seconds() - start) / len(batch)
     labelled, labelling = _labelled(batch, potential)
     each = making + labelling
     stage = StagePlan(
@@ -148,9 +111,9 @@ def _labelled(batch: StructureBatch, potential: Potential) -> tuple[StructureBat
     first = seconds(lambda: label(one, potential))
     if first > _PATIENCE:
         return batch.with_labels(np.zeros(len(batch)), np.zeros((batch.atoms, 3))), first
-    start = _core_seconds()
+    start = core_seconds()
     labelled = label(batch, potential)
-    return labelled, (_core_seconds() - start) / len(batch)
+    return labelled, (core_seconds() - start) / len(batch)
 
 
 def _bytes_on_disk(batch: StructureBatch) -> float:
