@@ -19,7 +19,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-durability lint format bench docs clean
+.PHONY: help demo test test-durability lint format bench bench-equations docs clean
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -60,6 +60,12 @@ $(PEERS): benchmarks/peers/requirements.txt
 bench: $(STAMP) $(PEERS)  ## speed and accuracy of the hot paths, beside the tools people would use otherwise
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 	$(BIN)/python benchmarks/rows.py
+
+bench-equations: $(STAMP)  ## equations found, symmetries, crystals and coordinates, beside PySINDy (an hour; data in MECHLEARN_DATA)
+	$(BIN)/python benchmarks/equations_pde.py $(MECHLEARN_DATA)/equations
+	$(BIN)/python benchmarks/equations_symmetry.py
+	$(BIN)/python benchmarks/crystal_interactions.py
+	$(BIN)/python benchmarks/coordinates.py
 
 docs: $(DOCS)  ## the site (tutorials, how-to, explanation, reference), in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -18,7 +18,13 @@ from mechlearn.equations.equation import Coefficient, Equation, Term
 from mechlearn.equations.fields import Field
 from mechlearn.equations.library import Candidate, candidates
 from mechlearn.equations.noise import LEAST_NOISE, field_noises
-from mechlearn.equations.regression import RegularisationPath, SparseFit, SparseSettings, sparse_regression
+from mechlearn.equations.regression import (
+    RegularisationPath,
+    SparseFit,
+    SparseSettings,
+    drawn_blocks,
+    sparse_regression,
+)
 from mechlearn.equations.strong import strong_rows
 from mechlearn.equations.weak import Windows, choose_windows, weak_rows
 from mechlearn.equations.weak_noise import NoisyTerms
@@ -199,7 +205,7 @@ def _weak_fits(
 
 
 def fit_of_set(search: Search, best: Scored, settings: SparseSettings, rng: np.random.Generator) -> SparseFit:
-    """Intervals of the chosen set, and how often resamples choose each term, on rows made white."""
+    """Intervals of the chosen set, on rows made white, and how often draws of blocks choose each term."""
     chosen = np.array(best.terms, dtype=int)
     columns, target = search.whitened(best).calibrated()
     price = 1 + 2 * np.log(search.terms) / np.log(len(target))
@@ -213,10 +219,13 @@ def fit_of_set(search: Search, best: Scored, settings: SparseSettings, rng: np.r
         fixed = sparse_regression(columns, target, rng=rng, settings=settings, costs=np.full(len(chosen), 1e-12))
         low[chosen], high[chosen] = fixed.low, fixed.high
         error, held_out = fixed.path.errors[0], fixed.path.held_out_errors[0]
+    blocks = min(settings.blocks, search.rows)
+    draws = drawn_blocks(blocks, settings.resamples, rng)
     return replace(
         everything,
         coefficients=-best.v[:-1],
         support=support,
+        probability=search.probabilities(draws[:, np.arange(search.rows) * blocks // search.rows]),
         low=low,
         high=high,
         error=float(error),

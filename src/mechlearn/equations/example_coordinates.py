@@ -34,7 +34,7 @@ _QUICK: Final = {
         threshold_epochs=100,
         refinement_epochs=120,
     ),
-    # Few components: what images move in beyond them needs second derivatives of networks that take hours to learn.
+    # Few components: the finer detail of images, twice differentiated, takes networks hours to learn.
     "pendulum": CoordinateSettings(
         1,
         order=2,

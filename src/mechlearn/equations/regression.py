@@ -182,7 +182,7 @@ def sparse_regression_of_moments(
     held_out = chooser.held_out(one, fold_of_block)
     criterion = chooser.criterion(paths, one, held_out)
     chosen = int(chooser.choose(criterion, held_out)[0])
-    weights = _resamples(len(blocks.moments), settings.resamples, rng)
+    weights = drawn_blocks(len(blocks.moments), settings.resamples, rng)
     support = paths.supports[0, chosen]
     refits = chooser.refits(weights, support)
     low, high = np.quantile(refits, [(1 - settings.level) / 2, (1 + settings.level) / 2], axis=0)
@@ -298,7 +298,7 @@ class _Chooser:
         return coefficients
 
 
-def _resamples(blocks: int, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draws blocks"]:
+def drawn_blocks(blocks: int, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draws blocks"]:
     """How often each block is drawn, when as many are drawn as there are."""
     return rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws).astype(float)
 

@@ -150,11 +150,16 @@ class NoisyTerms:
         total[np.diag_indices_from(total)] *= 1 + _JITTER
         return total
 
-    def residual(self, v: Float[np.ndarray, " columns"]) -> tuple[float, float]:
-        """rᵀ Σ⁻¹ r and ln |Σ| of the residual r = y − Θξ, v = (−ξ, 1)."""
+    def residual(
+        self, v: Float[np.ndarray, " columns"]
+    ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
+        """What each row adds to rᵀ Σ⁻¹ r and to ln |Σ|, given the rows before it: e_i² and 2 ln R_ii.
+
+        r = y − Θξ is the residual, v = (−ξ, 1), Σ = R Rᵀ and e = R⁻¹ r.
+        """
         factor = cholesky(self.covariance(v), lower=True, check_finite=False)
         white = solve_triangular(factor, self.columns @ v, lower=True, check_finite=False)
-        return float(white @ white), 2 * float(np.log(np.diag(factor)).sum())
+        return white**2, 2 * np.log(np.diag(factor))
 
     def whiten(self, v: Float[np.ndarray, " columns"], chosen: Int[np.ndarray, " chosen"] | None = None) -> Whitened:
         """Rows whose residuals y − Θξ have unit covariance for v = (−ξ, 1), and what noise adds to their moments."""

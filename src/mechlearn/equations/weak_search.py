@@ -11,10 +11,14 @@ promise most; from the best, exchanges and removals are tried.
 
 Σ is not exact, and a set may gain by terms that make the noise look smaller.  Hence two rules for the answer: it is
 chosen among sets with rᵀΣ⁻¹r near n, and gives up every term that rᵀΣ⁻¹r alone does not pay for, at double price.
+
+How firm is the answer?  Both sums run over rows, each given those before it.  Blocks of rows are drawn again, and every
+draw chooses among all the sets that were seen, by the same rules; coefficients stay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as member
 
@@ -41,14 +45,20 @@ class Scored:
         (−ξ, 1) over all candidates.
     score : float
         J.
-    chi_square : float
-        rᵀ Σ⁻¹ r/n: near 1 where noise explains the residual.
+    squares, log_variances : (rows,)
+        What each row adds to rᵀ Σ⁻¹ r and to ln |Σ|.
     """
 
     terms: Terms
     v: Float[np.ndarray, " columns"]
     score: float
-    chi_square: float
+    squares: Float[np.ndarray, " rows"]
+    log_variances: Float[np.ndarray, " rows"]
+
+    @property
+    def chi_square(self) -> float:
+        """rᵀ Σ⁻¹ r/n: near 1 where noise explains the residual."""
+        return float(self.squares.mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,28 +85,53 @@ class Search:
         best: Scored | None = None
         while best is not self.best():
             best = self.best()
-            for terms in [*self._removals(best), *self.promising(best, self._exchanges(best))]:
+            for terms in [*self._removals(best.terms), *self.promising(best, self._exchanges(best))]:
                 self.score(terms, best)
-        return self._pruned(best)
+        return self._seen[self._pruned(best.terms, self._square)]
 
-    def _pruned(self, scored: Scored) -> Scored:
-        """The set without what χ² does not pay for, whichever terms those are."""
-        while scored.terms:
-            smaller = min((self.score(terms, scored) for terms in self._removals(scored)), key=lambda s: s.chi_square)
-            pairs = {pair for terms in self._removals(scored) for pair in self._removals(self.score(terms, scored))}
-            pair = min((self.score(terms, scored) for terms in pairs), key=lambda s: s.chi_square, default=None)
-            if self._pays(scored, smaller):
-                scored = smaller
-            elif pair is not None and self._pays(scored, pair):
-                scored = pair
+    def probabilities(self, weights: Float[np.ndarray, "draws rows"]) -> Float[np.ndarray, " terms"]:
+        """The share of draws in which each term is in the answer, among the sets that were seen.
+
+        Parameters
+        ----------
+        weights : (draws, rows)
+            How often each row is drawn.
+        """
+        sets = list(self._seen.values())
+        squares = weights @ np.array([scored.squares for scored in sets]).T
+        scores = squares + weights @ np.array([scored.log_variances for scored in sets]).T
+        scores += self.price * np.array([len(scored.terms) for scored in sets])
+        counts = np.zeros(self.terms)
+        for square, score in zip(squares, scores, strict=True):
+            counts[list(self._drawn_answer(square, score))] += 1
+        return counts / len(weights)
+
+    def _drawn_answer(self, squares: Float[np.ndarray, " sets"], scores: Float[np.ndarray, " sets"]) -> Terms:
+        """The answer among the sets that were seen, had rᵀ Σ⁻¹ r and J been these."""
+        of_set = dict(zip(self._seen, squares.tolist(), strict=True))
+        best = list(self._seen)[self._lowest_of(scores, squares)]
+        return self._pruned(best, lambda terms, _: of_set.get(terms, np.inf))
+
+    def _square(self, terms: Terms, near: Terms) -> float:
+        return float(self.score(terms, self._seen[near]).squares.sum())
+
+    def _pruned(self, terms: Terms, square: Callable[[Terms, Terms], float]) -> Terms:
+        """The set without what rᵀ Σ⁻¹ r does not pay for, whichever one or two terms those are.
+
+        ``square(terms, near)`` gives rᵀ Σ⁻¹ r of a set, near another in its noise; infinite where it is not known.
+        """
+        while terms:
+            single = self._removals(terms)
+            double = sorted({pair for smaller in single for pair in self._removals(smaller)})
+            for smaller_sets in (single, double):
+                smaller = min(smaller_sets, key=lambda s: square(s, terms), default=terms)
+                given_up = len(terms) - len(smaller)
+                if given_up and square(smaller, terms) - square(terms, terms) < 2 * self.price * given_up:
+                    terms = smaller
+                    break
             else:
-                break
-        return scored
-
-    def _pays(self, larger: Scored, smaller: Scored) -> bool:
-        """Whether the terms that are given up were not worth their double price."""
-        saved = 2 * self.price * (len(larger.terms) - len(smaller.terms))
-        return self.rows * (smaller.chi_square - larger.chi_square) < saved
+                return terms
+        return terms
 
     @property
     def rows(self) -> int:
@@ -114,10 +149,14 @@ class Search:
         return self.noisy.columns.shape[1] - 1
 
     def best(self) -> Scored:
-        """Of the sets seen whose χ² is not far above the least, or above its expectation."""
-        least = max(1.0, min(scored.chi_square for scored in self._seen.values()))
-        bound = least * (1 + 3 * np.sqrt(2 / self.rows))
-        return min((s for s in self._seen.values() if s.chi_square <= bound), key=lambda scored: scored.score)
+        """Of the sets seen whose χ² is not far above the least, or above its expectation, that of the lowest score."""
+        sets = list(self._seen.values())
+        squares = np.array([scored.squares.sum() for scored in sets])
+        return sets[self._lowest_of(np.array([scored.score for scored in sets]), squares)]
+
+    def _lowest_of(self, scores: Float[np.ndarray, " sets"], squares: Float[np.ndarray, " sets"]) -> int:
+        bound = max(self.rows, squares.min()) * (1 + 3 * np.sqrt(2 / self.rows))
+        return int(np.argmin(np.where(squares <= bound, scores, np.inf)))
 
     def _lowest(self) -> float:
         return min(scored.score for scored in self._seen.values())
@@ -144,9 +183,9 @@ class Search:
             v[chosen[:-1]] = -_unbiased(white)
             if np.allclose(v, before, rtol=_SETTLED, atol=0.0):
                 break
-        square, log_determinant = self.noisy.residual(v)
-        score = square + log_determinant + self.price * len(terms)
-        self._seen[terms] = Scored(terms, v, score, square / self.rows)
+        squares, log_variances = self.noisy.residual(v)
+        score = float(squares.sum() + log_variances.sum()) + self.price * len(terms)
+        self._seen[terms] = Scored(terms, v, score, squares, log_variances)
         return self._seen[terms]
 
     def whitened(self, scored: Scored) -> Whitened:
@@ -172,8 +211,8 @@ class Search:
     def _additions(self, scored: Scored) -> list[Terms]:
         return [tuple(sorted((*scored.terms, j))) for j in range(self.terms) if j not in scored.terms]
 
-    def _removals(self, scored: Scored) -> list[Terms]:
-        return [tuple(j for j in scored.terms if j != i) for i in scored.terms]
+    def _removals(self, terms: Terms) -> list[Terms]:
+        return [tuple(j for j in terms if j != i) for i in terms]
 
     def _exchanges(self, scored: Scored) -> list[Terms]:
         return [
