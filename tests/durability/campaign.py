@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mechlearn.cli.main import run
+from mechlearn.engines import structure_sets
 from mechlearn.sampling import sets
 
 STRUCTURES = 26
@@ -32,16 +33,16 @@ def main(folder: str, *options: str) -> int:
 
 def note_parts() -> None:
     """Make small parts in this process from now on, and note each."""
-    compute = sets._Part.__call__
+    compute = structure_sets._Part.__call__
 
-    def noted(part: sets._Part, index: int) -> int:
+    def noted(part: structure_sets._Part, index: int) -> int:
         out = Path(part.out)
         with (out.parent / LOG).open("a") as log:
             log.write(f"{out.name} {index}\n")
         return compute(part, index)
 
     sets.STRUCTURES_PER_PART = STRUCTURES_PER_PART
-    sets._Part.__call__ = noted  # type: ignore[method-assign]
+    structure_sets._Part.__call__ = noted  # type: ignore[method-assign]
 
 
 def dask_setup(worker: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from glasses import random_structure
+from glassy_cells import random_structure
 from mechlearn.engines import potential_file
 from mechlearn.errors import InputError
 from mechlearn.interactions import EamPotential, deformed, read_eam

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from glasses import random_structure
+from glassy_cells import random_structure
 from mechlearn.errors import InputError
 from mechlearn.interactions import LammpsPotential, LennardJones, kob_andersen
 from mechlearn.structures import StructureBatch

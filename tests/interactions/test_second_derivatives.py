@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from glasses import random_structure, relaxed
+from glassy_cells import random_structure, relaxed
 from mechlearn.errors import InputError, WorkError
 from mechlearn.interactions import (
     FiniteDifferences,

@@ -1,5 +1,6 @@
 """Descriptors of atomic environments, each with its pullback to forces."""
 
+from mechlearn.descriptors.audit import FeatureAudit, audit_features
 from mechlearn.descriptors.bispectrum import (
     Bispectrum,
     PreparedBispectrum,
@@ -12,7 +13,9 @@ __all__ = [
     "Bispectrum",
     "Descriptor",
     "DescriptorJacobian",
+    "FeatureAudit",
     "PreparedBispectrum",
     "Pullback",
+    "audit_features",
     "available_threads",
 ]

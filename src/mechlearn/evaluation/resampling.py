@@ -158,9 +158,10 @@ def weighted_intervals(
     found = {}
     for name, statistic in statistics.items():
         estimate = float(statistic(np.ones((1, count)))[0])
-        usable = count > 1 and np.isfinite(estimate)
-        values = (statistic(drawn), statistic(left_out)) if usable else (np.zeros(0), np.zeros(0))
-        found[name] = Interval(estimate, *_accelerated_ends(estimate, *values, level), level, count)
+        low, high = np.nan, np.nan
+        if count > 1 and np.isfinite(estimate):
+            low, high = _accelerated_ends(estimate, statistic(drawn), statistic(left_out), level)
+        found[name] = Interval(estimate, low, high, level, count)
     return found
 
 

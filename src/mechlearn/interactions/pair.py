@@ -113,10 +113,11 @@ class LennardJones:
 
     @property
     def _system(self) -> PairSystem:
-        return PairSystem(self._functions, self.elements, self.name)
+        return PairSystem(self.functions, self.elements, self.name)
 
     @cached_property
-    def _functions(self) -> PairFunctions:
+    def functions(self) -> PairFunctions:
+        """The coefficients of φ for each pair of elements."""
         upper = np.triu_indices(len(self.elements))  # the order of pair_place
         energies, lengths, cutoffs = (matrix[upper] for matrix in (self.energies, self.lengths, self.cutoffs))
         repulsive, attractive = 4.0 * energies * lengths**12, 4.0 * energies * lengths**6

@@ -7,6 +7,14 @@ checkout.
 from mechlearn.errors import InputError, installation
 
 try:
+    from mechlearn.report.classification_figures import (
+        DetectionSeries,
+        PrecisionRecallSeries,
+        SweepSeries,
+        detection_plot,
+        precision_recall_plot,
+        threshold_sweep_plot,
+    )
     from mechlearn.report.data_figures import (
         descriptor_densities,
         energy_distributions,
@@ -60,6 +68,7 @@ except ModuleNotFoundError as missing:
 __all__ = [
     "CoefficientPoint",
     "ConservationSeries",
+    "DetectionSeries",
     "Formula",
     "GroupPoint",
     "Highlight",
@@ -67,14 +76,17 @@ __all__ = [
     "ModelPoint",
     "PathPoint",
     "Picture",
+    "PrecisionRecallSeries",
     "Report",
     "Section",
+    "SweepSeries",
     "Table",
     "TermPath",
     "Text",
     "accuracy_against_size",
     "coefficient_intervals",
     "descriptor_densities",
+    "detection_plot",
     "energy_conservation",
     "energy_distributions",
     "error_distributions",
@@ -83,6 +95,7 @@ __all__ = [
     "learning_curves",
     "matrices_beside",
     "parity",
+    "precision_recall_plot",
     "principal_component_scatter",
     "provenance",
     "recovery_shares",
@@ -90,6 +103,7 @@ __all__ = [
     "residual_map",
     "simulation_errors",
     "symmetry_evidence",
+    "threshold_sweep_plot",
     "trajectories",
     "transfer_heatmap",
     "width_bars",

@@ -21,9 +21,6 @@ from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
 from mechlearn.sampling.relaxation import AnnealingSchedule, FireSettings, anneal, minimise
 from mechlearn.structures import StructureBatch
 
-#: Structures of one part on disk: what a worker makes at a time, and the most that an interruption can lose.
-STRUCTURES_PER_PART = 64
-
 MAXIMISED, MINIMISED = "entropy-maximised", "entropy-minimised"
 
 

@@ -1,127 +1,20 @@
-"""Sets on disk, made in parts: any number of workers, any number of interruptions, the same bytes."""
+"""Sets on disk: structures diverse by construction, an element's expert set, and labels."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
-from mechlearn.engines import executor, run_campaign
+from mechlearn.engines.structure_sets import STRUCTURES_PER_PART, make_set
 from mechlearn.errors import InputError
 from mechlearn.interactions import Potential, absolute_name, label, labeller
-from mechlearn.records import differences, plain, read_json, write_json
 from mechlearn.sampling.expert import expert_structures
 from mechlearn.sampling.expert_crystal import Crystal
-from mechlearn.sampling.generator import STRUCTURES_PER_PART, GenerationSettings, generate_structures, reference_scale
+from mechlearn.sampling.generator import GenerationSettings, generate_structures, reference_scale
 from mechlearn.structures import StructureBatch, StructureSet, read_structures
-
-#: Where a set says how it was made.
-RECIPE = "recipe.json"
-
-
-@runtime_checkable
-class Maker(Protocol):
-    """Makes the structures of a set, given their indices; it can be sent to another process."""
-
-    def __call__(self, indices: Sequence[int]) -> StructureBatch:
-        """The structures at these indices."""
-        ...
-
-
-def make_set(
-    maker: Maker,
-    count: int,
-    out: Path,
-    recipe: Mapping[str, Any],
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    pool: Executor | None = None,
-    doing: str = "making structures",
-) -> StructureSet:
-    """Make a set on disk, part by part, going on where an earlier run stopped.
-
-    Parameters
-    ----------
-    maker : Maker
-        Gives the structures at given indices; asked twice, it gives the same.
-    count : int
-        How many structures there are to be.
-    out : Path
-        The folder of the set.
-    recipe : mapping
-        What the structures depend on; kept in ``recipe.json`` and compared when the folder is taken up again.
-    workers, scheduler
-        As in :func:`mechlearn.engines.executor`.
-    pool : Executor, optional
-        What runs the parts in their place.
-    doing : str
-        What the progress bar and the messages say.
-
-    Raises
-    ------
-    InputError
-        The folder holds a set of another recipe (the message says what differs), or other files.
-    """
-    parts = range(-(-count // STRUCTURES_PER_PART))
-    with claimed(out, {**recipe, "structures": count}, doing):
-        target = StructureSet.create(out)
-        if not all(target.has_part(part) for part in parts):
-            # The folder in full: a worker on another machine works in another one.
-            make = _Part(maker, count, str(out.resolve()))
-            with executor(workers, scheduler) if pool is None else nullcontext(pool) as opened:
-                run_campaign(make, parts, opened, done=target.has_part, label=doing)
-    return StructureSet.open(out)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Make one part and put it in its place."""
-
-    maker: Maker
-    count: int
-    out: str
-
-    def __call__(self, part: int) -> int:
-        first = part * STRUCTURES_PER_PART
-        indices = range(first, min(first + STRUCTURES_PER_PART, self.count))
-        StructureSet(Path(self.out)).append(self.maker(indices), part=part)
-        return part
-
-
-@contextmanager
-def claimed(out: Path, recipe: Mapping[str, Any], doing: str) -> Iterator[None]:
-    """Hold a folder for what is made by a recipe, or find that it has been made by the same one so far.
-
-    An input that turns out to be wrong before anything was made leaves the folder free.
-
-    Raises
-    ------
-    InputError
-        Something else is being made there (the message says what differs), or the folder holds other files.
-    """
-    record, ours = out / RECIPE, plain(recipe)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{doing}: {out} is a file; give a folder with --out")
-    if record.exists():
-        if unlike := differences(read_json(record), ours):
-            shown = "; ".join(unlike[:3])
-            raise InputError(f"{doing}: {out} was made otherwise ({shown}); give another --out, or the same options")
-    elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
-        raise InputError(f"{doing}: {out} holds other files; give a new or empty folder with --out")
-    write_json(record, ours)
-    try:
-        yield
-    except InputError:
-        if list(out.iterdir()) == [record]:
-            record.unlink()
-            out.rmdir()
-        raise
 
 
 @dataclass(frozen=True)
@@ -174,7 +67,14 @@ def generate(
     }
     maker = _Generated(settings, seed)
     return make_set(
-        maker, count, Path(out), recipe, workers=workers, scheduler=scheduler, doing="generating structures"
+        maker,
+        count,
+        Path(out),
+        recipe,
+        structures_per_part=STRUCTURES_PER_PART,
+        workers=workers,
+        scheduler=scheduler,
+        doing="generating structures",
     )
 
 
@@ -230,7 +130,16 @@ def expert_set(
         labeller(potential, (element,))
     recipe = {"kind": "expert", "element": element, "potential": potential, "seed": seed}
     maker = _Expert(element, count, None if potential is None else absolute_name(potential), seed)
-    return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing="making the expert set")
+    return make_set(
+        maker,
+        count,
+        out,
+        recipe,
+        structures_per_part=STRUCTURES_PER_PART,
+        workers=workers,
+        scheduler=scheduler,
+        doing="making the expert set",
+    )
 
 
 @dataclass(frozen=True)
@@ -276,4 +185,13 @@ def label_set(
     maker = _Labelled(source.resolve(), str(source), absolute_name(potential), campaign=secrets.token_hex(8))
     count = len(_opened(maker.source, maker.potential, maker.campaign)[0])
     recipe = {"kind": "labelled", "source": str(source.resolve()), "potential": potential}
-    return make_set(maker, count, out, recipe, workers=workers, scheduler=scheduler, doing=f"labelling {source}")
+    return make_set(
+        maker,
+        count,
+        out,
+        recipe,
+        structures_per_part=STRUCTURES_PER_PART,
+        workers=workers,
+        scheduler=scheduler,
+        doing=f"labelling {source}",
+    )

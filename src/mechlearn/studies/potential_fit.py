@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from mechlearn.descriptors import Bispectrum
+from mechlearn.engines.structure_sets import claimed
 from mechlearn.errors import InputError
 from mechlearn.evaluation import Scorecard, regression_scorecard
 from mechlearn.interactions import Evaluation, Potential, Zbl
@@ -28,7 +29,6 @@ from mechlearn.potentials import (
     write_mliap,
 )
 from mechlearn.records import write_atomically, write_json
-from mechlearn.sampling.sets import claimed
 from mechlearn.structures import Split, StructureBatch, split_by_group, split_random
 from mechlearn.studies.configuration import suggestion
 

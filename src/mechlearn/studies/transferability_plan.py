@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from mechlearn.descriptors import Bispectrum
+from mechlearn.engines.structure_sets import STRUCTURES_PER_PART
 from mechlearn.interactions import Potential, label, labeller
 from mechlearn.learning import TrainingSettings
 from mechlearn.potentials import FitWeights, NveProtocol, fit_network, fit_snap, nve_deviation, save_potential
 from mechlearn.sampling import expert_structures, generate_structures
-from mechlearn.sampling.generator import STRUCTURES_PER_PART
 from mechlearn.structures import StructureBatch, StructureSet
 from mechlearn.studies.plan import Plan, StagePlan, core_seconds, one_thread, seconds
 from mechlearn.studies.transferability_config import ENTROPY, EXPERT, SETS, ModelPlan, TransferabilityConfig

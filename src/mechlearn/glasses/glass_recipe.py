@@ -1,0 +1,300 @@
+"""What a glass is made of and how it is cooled."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+from jaxtyping import Int
+
+from mechlearn.errors import InputError
+from mechlearn.interactions import EamPotential, LennardJones, kob_andersen, read_eam
+from mechlearn.interactions.lammps_files import read_interaction
+from mechlearn.interactions.pair_functions import pair_place
+
+#: The name of the Kob–Andersen mixture among potentials.
+KOB_ANDERSEN: Final = "kob-andersen"
+
+
+@dataclass(frozen=True)
+class Liquid:
+    """The melt that a glass is quenched from.
+
+    Attributes
+    ----------
+    temperature : float
+        K.
+    duration : float
+        How long it is kept there, ps.
+    """
+
+    temperature: float = 2000.0
+    duration: float = 100.0
+
+
+@dataclass(frozen=True)
+class Quench:
+    """How the melt is cooled.
+
+    Attributes
+    ----------
+    rate : float
+        K/s.
+    temperature : float
+        Where cooling ends, K.
+    pressure : float or None
+        Of the melt and throughout, GPa; None keeps the volume.
+    """
+
+    rate: float = 1e12
+    temperature: float = 300.0
+    pressure: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Monte Carlo swaps of unlike atoms during a rest on the way down: a way to better-relaxed glasses.
+
+    Attributes
+    ----------
+    temperature : float
+        Of the rest, between those of the melt and of the glass, K.
+    duration : float
+        ps.
+    every : int
+        Steps between rounds of swaps.
+    attempts : int
+        Swaps tried in a round, for each pair of elements.
+    """
+
+    temperature: float = 900.0
+    duration: float = 100.0
+    every: int = 50
+    attempts: int = 20
+
+
+@dataclass(frozen=True)
+class GlassRecipe:
+    """How glasses are prepared: every number that a specimen depends on, but for the seed.
+
+    Temperatures, times, rates and pressures of the Kob–Andersen mixture are in ε_AA/k_B, τ, ε_AA/(k_B τ) and
+    ε_AA/σ_AA³; see :meth:`kob_andersen`.
+
+    Attributes
+    ----------
+    composition : str
+        Elements with their percentages, ``"Cu64Zr36"``.
+    atoms : int
+        In each specimen.
+    potential : str
+        An EAM file (``.eam.alloy``, ``.eam.fs``): a path, or the name of one that comes with LAMMPS; or
+        ``"kob-andersen"``.
+    liquid, quench : Liquid, Quench
+    swaps : Swaps or None
+        None for plain cooling.
+    volume_per_atom : float or None
+        At the start, Å³; by default that of the elements' crystals and a tenth more.
+    largest_crystalline_share : float
+        A specimen with a larger share of crystalline atoms is refused.
+
+    Raises
+    ------
+    InputError
+        If the composition does not sum to 100, or a number is out of range.
+
+    Examples
+    --------
+    >>> recipe = GlassRecipe(atoms=500, quench=Quench(rate=1e13))
+    >>> recipe.counts, recipe.steps
+    ({'Cu': 320, 'Zr': 180}, 135000)
+    """
+
+    composition: str = "Cu64Zr36"
+    atoms: int = 10_000
+    potential: str = "CuZr_mm.eam.fs"
+    liquid: Liquid = field(default_factory=Liquid)
+    quench: Quench = field(default_factory=Quench)
+    swaps: Swaps | None = None
+    volume_per_atom: float | None = None
+    largest_crystalline_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        percentages(self.composition)
+        positive = {
+            "atoms": self.atoms,
+            "liquid temperature": self.liquid.temperature,
+            "liquid duration": self.liquid.duration,
+            "quench rate": self.quench.rate,
+            "quench temperature": self.quench.temperature,
+        }
+        positive |= {} if self.volume_per_atom is None else {"volume per atom": self.volume_per_atom}
+        positive |= {} if self.swaps is None else {f"swap {name}": value for name, value in asdict(self.swaps).items()}
+        for name, value in positive.items():
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"preparing glasses: the {name} is {value}; give a positive number")
+        ladder = [self.liquid.temperature, self.quench.temperature]
+        if self.swaps is not None:
+            ladder.insert(1, self.swaps.temperature)
+        if ladder != sorted(ladder, reverse=True) or ladder[0] == ladder[-1]:
+            raise InputError(f"preparing glasses: the temperatures {ladder} do not fall; give the melt's first")
+
+    @classmethod
+    def kob_andersen(cls, atoms: int = 1000, rate: float = 1e-4, duration: float = 500.0) -> GlassRecipe:
+        """The glass of Kob and Andersen at its density 1.2, from T = 1 to 0.05, in its own units."""
+        return cls(
+            composition="Ni80P20",
+            atoms=atoms,
+            potential=KOB_ANDERSEN,
+            liquid=Liquid(1.0, duration),
+            quench=Quench(rate, 0.05, None),
+            volume_per_atom=1.0 / 1.2,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many atoms of each element: the percentages, rounded so that they sum."""
+        shares = percentages(self.composition)
+        exact = np.array(list(shares.values())) * self.atoms / 100.0
+        numbers = np.floor(exact).astype(int)
+        numbers[np.argsort(numbers - exact, kind="stable")[: self.atoms - numbers.sum()]] += 1
+        return dict(zip(shares, numbers.tolist(), strict=True))
+
+    @property
+    def model(self) -> GlassModel:
+        """The interactions, read when first asked for.
+
+        Raises
+        ------
+        InputError
+            There is no such file, or it does not know an element.
+        """
+        return _model(self.potential, tuple(percentages(self.composition)))
+
+    @property
+    def steps(self) -> int:
+        """How many time steps a specimen takes; each costs about 13 µs an atom on one core with EAM."""
+        return sum(self.model.steps(duration) for duration in self.durations)
+
+    @property
+    def durations(self) -> tuple[float, ...]:
+        """Of the melt, of the cooling to the rest, of the rest and of the cooling after it, ps."""
+        first, last = self.liquid.temperature, self.quench.temperature
+        pace = self.quench.rate * self.model.seconds_per_time
+        if self.swaps is None:
+            return self.liquid.duration, (first - last) / pace
+        middle = self.swaps.temperature
+        return self.liquid.duration, (first - middle) / pace, self.swaps.duration, (middle - last) / pace
+
+
+@dataclass(frozen=True, eq=False)
+class GlassModel:
+    """Interactions as LAMMPS takes them, and the same as a potential with derivatives.
+
+    Attributes
+    ----------
+    potential : EamPotential or LennardJones
+        What minimises and is sheared.
+    units : str
+        LAMMPS's, ``"metal"`` or ``"lj"``.
+    pair_style : str
+    pair_coeff : tuple of str
+        LAMMPS's type ``n`` is the ``n``-th element.
+    timestep : float
+        ps.
+    seconds_per_time : float
+        What one ps is in the unit of time of a rate.
+    pressure_unit : float
+        One GPa in LAMMPS's unit.
+    """
+
+    potential: EamPotential | LennardJones
+    units: str
+    pair_style: str
+    pair_coeff: tuple[str, ...]
+    timestep: float
+    seconds_per_time: float
+    pressure_unit: float
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """In the order of LAMMPS's types."""
+        return self.potential.elements
+
+    @property
+    def masses(self) -> tuple[float, ...]:
+        """Of the elements; 1 in units of Lennard-Jones."""
+        if self.units == "lj":
+            return (1.0,) * len(self.elements)
+        return tuple(float(atomic_masses[atomic_numbers[element]]) for element in self.elements)
+
+    @property
+    def cutoff(self) -> float:
+        """Å."""
+        return float(self.potential.functions.cutoff)
+
+    def types(self, counts: dict[str, int]) -> Int[np.ndarray, " atoms"]:
+        """LAMMPS's types of so many atoms of each element, in order."""
+        return np.repeat([self.elements.index(element) + 1 for element in counts], list(counts.values()))
+
+    def steps(self, duration: float) -> int:
+        """How many time steps a duration takes, at least one."""
+        return max(1, round(duration / self.timestep))
+
+
+def percentages(composition: str) -> dict[str, float]:
+    """The percentages of the elements of a composition.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, names an element twice, or does not sum to 100.
+
+    Examples
+    --------
+    >>> percentages("Cu64Zr36")
+    {'Cu': 64.0, 'Zr': 36.0}
+    """
+    parts = re.findall(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)", composition)
+    readable = "".join(symbol + number for symbol, number in parts) == composition and parts
+    known = all(symbol in atomic_numbers for symbol, _ in parts)
+    if not readable or not known or len({symbol for symbol, _ in parts}) < len(parts):
+        raise InputError(f"preparing glasses: the composition {composition!r} is none; write it as 'Cu64Zr36'")
+    shares = {symbol: float(number) for symbol, number in parts}
+    if abs(sum(shares.values()) - 100.0) > 1e-9:
+        raise InputError(
+            f"preparing glasses: the percentages of {composition} sum to {sum(shares.values()):g}; make them sum to 100"
+        )
+    return shares
+
+
+@lru_cache(maxsize=4)
+def _model(potential: str, elements: tuple[str, ...]) -> GlassModel:
+    if potential == KOB_ANDERSEN:
+        return _kob_andersen_model(elements)
+    eam = read_eam(potential, elements)
+    commands = read_interaction([potential], elements)
+    return GlassModel(eam, "metal", commands.pair_style, commands.pair_coeff, 0.002, 1e-12, 1e4)
+
+
+def _kob_andersen_model(elements: tuple[str, ...]) -> GlassModel:
+    """The mixture as ``pair_style lepton``: no other style of LAMMPS ends its pairs as the potential here does."""
+    potential = kob_andersen()
+    if set(elements) - set(potential.elements):
+        raise InputError(
+            f"preparing glasses: the elements {', '.join(elements)} are not those of the Kob–Andersen mixture; "
+            "give Ni80P20 (its particles A and B)"
+        )
+    count = len(potential.elements)
+    rows = potential.functions.closed.reshape(-1, 8)
+    commands = []
+    for first in range(count):
+        for second in range(first, count):
+            a, b, c0, c1, c2, square = (float(value) for value in rows[pair_place(first, second, count)][:6])
+            energy = f"{a!r}/r^12-{b!r}/r^6+({c0!r})+({c1!r})*r^2+({c2!r})*r^4"
+            commands.append(f'{first + 1} {second + 1} "{energy}" {float(np.sqrt(square))!r}')
+    cutoff = float(potential.cutoffs.max())
+    return GlassModel(potential, "lj", f"lepton {cutoff!r}", tuple(commands), 0.005, 1.0, 1.0)
