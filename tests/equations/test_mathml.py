@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import fromstring, tostring
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mechlearn.equations import Coefficient, Equation, Term
@@ -52,6 +52,7 @@ def test_long_equations_go_on_below_and_lose_no_term() -> None:
 
 
 @given(st.text(max_size=30))
+@example("\x1f[")
 def test_no_name_becomes_markup(name: str) -> None:
     """Whatever a file calls its fields: the page gets mathematics, and the browser nothing to run."""
     equation = Equation(Term(name), (Coefficient(Term(name), 1.0),))

@@ -27,6 +27,9 @@ _TIMES: Final = "\u2062"
 #: About so many characters fit on a line of a page.
 _LINE: Final = 88
 
+#: Characters that XML has no place for, such as controls.
+_FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def mathml(equations: Sequence[Equation], digits: int = 4) -> str:
     """Write equations below each other as one piece of MathML, long ones on several lines.
@@ -176,5 +179,5 @@ def _parent(tag: str, *children: Element) -> Element:
 
 def _leaf(tag: str, text: str, **attributes: str) -> Element:
     element = Element(tag, attributes)
-    element.text = text
+    element.text = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
     return element
