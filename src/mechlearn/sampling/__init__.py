@@ -1,6 +1,7 @@
 """Making training sets and comparing them: expert-curated groups, diversity."""
 
 from mechlearn.engines.structure_sets import Maker, make_set
+from mechlearn.sampling.disturbance import Disturbance, disturbed
 from mechlearn.sampling.diversity import SetComparison, SetProfile, compare_sets
 from mechlearn.sampling.entropy import EntropyPotential, RepulsiveCore
 from mechlearn.sampling.expert import EXPERT_GROUPS, ExpertGroup, expert_structures
@@ -14,6 +15,7 @@ __all__ = [
     "EXPERT_GROUPS",
     "AnnealingSchedule",
     "Crystal",
+    "Disturbance",
     "EntropyPotential",
     "ExpertGroup",
     "FireSettings",
@@ -26,6 +28,7 @@ __all__ = [
     "SetProfile",
     "anneal",
     "compare_sets",
+    "disturbed",
     "expert_set",
     "expert_structures",
     "generate",
