@@ -102,7 +102,7 @@ def _opened(
     gap: float,
     stream: np.random.Generator,
 ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:
-    """Cut between lattice planes, with the cut at the boundary of the cell, and draw the sides apart along its normal."""
+    """Cut between lattice planes, with the cut at the boundary of the cell, and draw the sides apart."""
     axis = int(stream.integers(3))
     places = positions @ np.linalg.inv(cell)
     places[:, axis] += stream.random()
