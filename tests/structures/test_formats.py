@@ -206,6 +206,12 @@ def test_extended_xyz_of_ase_is_read(tmp_path: Path) -> None:
     assert batch.energies.tolist() == [-17.0, -17.0]
 
 
+def test_an_at_sign_belongs_to_the_name_of_a_file(tmp_path: Path) -> None:
+    """ASE would take what follows for the index of an image."""
+    write(tmp_path / "run@300K.xyz", [bulk("W"), bulk("W")], format="extxyz")
+    assert len(read_structures(tmp_path / "run@300K.xyz")) == 2
+
+
 def test_labels_under_other_names_are_taken_up(tmp_path: Path) -> None:
     atoms = bulk("W", cubic=True)
     atoms.info |= {"REF_energy": -17.0, "REF_virial": np.diag([1.0, 2.0, 3.0])}

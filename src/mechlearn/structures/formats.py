@@ -180,7 +180,8 @@ def _ase_images(path: Path, kind: str | None, elements: Sequence[str] | None) ->
     if kind in ("lammps-data", "lammps-dump-text"):
         options = _lammps_options(path, kind, elements)
     try:
-        images = read(path, index=slice(None), format=kind, **options)
+        # An @ is part of the file's name, not the beginning of an index.
+        images = read(path, index=slice(None), format=kind, do_not_split_by_at_sign=True, **options)
     except InputError:
         raise
     # ASE's parsers raise whatever the line they stumble over makes Python raise.
