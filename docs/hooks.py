@@ -26,6 +26,12 @@ COMMANDS = (
     "equations discover",
     "equations simulate",
     "equations compare",
+    "glass prepare",
+    "glass shear",
+    "glass label",
+    "glass features",
+    "glass train",
+    "glass evaluate",
     "study list",
     "study run",
 )

@@ -48,13 +48,14 @@ def test_equations_are_drawn_by_the_browser(site):
 
 def test_every_command_shows_its_help(site):
     page = (site / "reference" / "cli.html").read_text(encoding="utf-8")
-    for command in ("structures generate", "potential fit", "equations discover", "study run"):
+    for command in ("structures generate", "potential fit", "equations discover", "glass shear", "study run"):
         assert f"Usage: mechlearn {command}" in page
 
 
 def test_every_public_name_has_an_entry(site):
     import mechlearn.descriptors
     import mechlearn.equations
+    import mechlearn.glasses
     import mechlearn.interactions
     import mechlearn.potentials
     import mechlearn.sampling
@@ -63,6 +64,7 @@ def test_every_public_name_has_an_entry(site):
     for module in (
         mechlearn.descriptors,
         mechlearn.equations,
+        mechlearn.glasses,
         mechlearn.interactions,
         mechlearn.potentials,
         mechlearn.sampling,

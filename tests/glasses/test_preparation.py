@@ -47,6 +47,11 @@ def test_a_glass_has_its_composition_and_says_where_it_comes_from(glass):
     assert structure.seeds.tolist() == [3]
 
 
+def test_a_glass_may_end_at_a_pressure():
+    glass = prepare_glass(replace(HASTY_MIXTURE, pressure_at_rest=0.5), seed=1, index=0)
+    assert glass.structure.stresses[0, :3].mean() == pytest.approx(-0.5, abs=1e-7)
+
+
 def test_it_flowed_swapped_and_did_not_crystallise(glass):
     assert glass.flow > 1
     assert 0 < glass.swapped < 1

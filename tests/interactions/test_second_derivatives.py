@@ -20,6 +20,7 @@ from mechlearn.interactions import (
     nonaffine_displacements,
     read_eam,
     softening,
+    softenings,
     with_derivatives,
 )
 from mechlearn.structures import StructureBatch
@@ -124,6 +125,10 @@ def test_a_mode_softens_one_way_and_stiffens_the_other() -> None:
     shear = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     found = softening(potential, point, mode, shear)
     assert softening(potential, point, mode, -shear) == pytest.approx(-found, rel=1e-3)
+    several = vectors[:, 3:8].T.reshape(5, -1, 3)
+    np.testing.assert_array_equal(softenings(potential, point, several, shear)[0], found)
+    one_by_one = [softening(potential, point, each, shear) for each in several]
+    np.testing.assert_array_equal(softenings(potential, point, several, shear), one_by_one)
     # The eigenvalue changes as its mode does, to first order.
     step = 2e-4
     strained = [relaxed(potential, deformed(glass, np.eye(3) + sign * step * shear)) for sign in (1.0, -1.0)]

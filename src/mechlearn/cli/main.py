@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from mechlearn import __version__
-from mechlearn.cli import equations, potential, structures, study
+from mechlearn.cli import equations, glass, potential, structures, study
 from mechlearn.cli.help import Group
 from mechlearn.errors import MechlearnError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(structures.app, name="structures")
 app.add_typer(potential.app, name="potential")
 app.add_typer(equations.app, name="equations")
+app.add_typer(glass.app, name="glass")
 app.add_typer(study.app, name="study")
 
 #: What a user can mend: wrong paths and rights, of the operating system's many errors.

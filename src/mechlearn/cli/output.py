@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from mechlearn.learning import Epoch
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
 SeedOption = Annotated[
@@ -100,3 +103,15 @@ def existing(path: Path, doing: str) -> Path:
     if not path.exists():
         raise InputError(f"{doing} {path}: no such file or folder")
     return path
+
+
+def say_epoch(epoch: Epoch) -> None:
+    """How a network's training goes, on one line that is written over where there is a terminal."""
+    if sys.stderr.isatty():
+        end = "\r"
+    elif epoch.number % 50 == 0:
+        end = "\n"
+    else:
+        return
+    losses = f"training loss {epoch.training:.3e}, validation loss {epoch.validation:.3e}"
+    print(f"epoch {epoch.number}: {losses}", file=sys.stderr, end=end, flush=True)

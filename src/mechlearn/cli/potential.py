@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechlearn.cli.help import Command, Group
-from mechlearn.cli.output import JsonOption, SeedOption, say, show, show_json, show_table
+from mechlearn.cli.output import JsonOption, SeedOption, say, say_epoch, show, show_json, show_table
 from mechlearn.cli.structures import CutoffOption, PathArgument, TwojmaxOption, warn
 
 if TYPE_CHECKING:
     from mechlearn.interactions import Potential
-    from mechlearn.learning import Epoch
     from mechlearn.potentials import NveResult
 
 app = typer.Typer(cls=Group, help="Potentials: fit, evaluate, export to LAMMPS, test.", no_args_is_help=True)
@@ -91,7 +89,7 @@ def fit(
     batch = read_structures(path)
     warn(check_labels(batch))
     say(f"fitting {model} to {len(batch):,} structures, {batch.atoms:,} atoms")
-    fitted = fit_to_folder(batch, settings, out, source=str(path), progress=_say_epoch)
+    fitted = fit_to_folder(batch, settings, out, source=str(path), progress=say_epoch)
     if as_json:
         show_json(
             {
@@ -206,15 +204,3 @@ def _group_weight(word: str) -> tuple[str, float]:
     except ValueError:
         pass
     raise InputError(f"the option --group-weight: found {word!r}; give GROUP=FACTOR, such as liquid=0.1")
-
-
-def _say_epoch(epoch: Epoch) -> None:
-    """How a network's training goes, on one line that is written over where there is a terminal."""
-    if sys.stderr.isatty():
-        end = "\r"
-    elif epoch.number % 50 == 0:
-        end = "\n"
-    else:
-        return
-    losses = f"training loss {epoch.training:.3e}, validation loss {epoch.validation:.3e}"
-    print(f"epoch {epoch.number}: {losses}", file=sys.stderr, end=end, flush=True)

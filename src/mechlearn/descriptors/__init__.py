@@ -8,14 +8,18 @@ from mechlearn.descriptors.bispectrum import (
 )
 from mechlearn.descriptors.descriptor import Descriptor, Pullback
 from mechlearn.descriptors.jacobian import DescriptorJacobian
+from mechlearn.descriptors.symmetry_functions import AngularFunction, RadialFunction, SymmetryFunctions
 
 __all__ = [
+    "AngularFunction",
     "Bispectrum",
     "Descriptor",
     "DescriptorJacobian",
     "FeatureAudit",
     "PreparedBispectrum",
     "Pullback",
+    "RadialFunction",
+    "SymmetryFunctions",
     "audit_features",
     "available_threads",
 ]

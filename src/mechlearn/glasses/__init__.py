@@ -1,41 +1,80 @@
 """Metallic glasses: how they are prepared, sheared and labelled, and what tells where they yield."""
 
+from mechlearn.glasses.box_relaxation import RelaxedCell, relax_cell
+from mechlearn.glasses.cross_validation import CandidateScores, CrossValidation, Fold
 from mechlearn.glasses.crystallinity import crystalline_atoms
+from mechlearn.glasses.event_data import EventData, EventGraph
+from mechlearn.glasses.event_models import EventModel, fit_event_model, load_event_model, score_models
+from mechlearn.glasses.event_settings import ModelSettings
 from mechlearn.glasses.events import CriticalMode, PlasticEvent, critical_mode
+from mechlearn.glasses.feature_campaign import (
+    MECHANISM_FEATURES,
+    PAPER_FEATURES,
+    FeatureFolder,
+    feature_runs,
+    paper_features,
+)
 from mechlearn.glasses.feature_table import Feature, FeatureTable
 from mechlearn.glasses.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
+from mechlearn.glasses.glass_potential import feature_settings_for, glass_potential, shear_settings_for
 from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassModel, GlassRecipe, Liquid, Quench, Swaps
+from mechlearn.glasses.interstices import interstice_features, metallic_radii
 from mechlearn.glasses.labels import TransformedGroup, first_groups, transformed_group
 from mechlearn.glasses.loading_frame import loading_frame
+from mechlearn.glasses.maps import confidence_map, write_maps
 from mechlearn.glasses.mechanism import NonaffineResponse, mechanism_features, nonaffine_response
 from mechlearn.glasses.minimisation import MinimisationSettings, Minimum, minimise
+from mechlearn.glasses.model_selection import (
+    PAPER_GRID,
+    cross_validate,
+    folds_by_specimen,
+    grid,
+    held_out_confidences,
+    imbalance_treatments,
+)
 from mechlearn.glasses.modes import Modes, lowest_modes
 from mechlearn.glasses.nonaffine import CONVENTIONS, LocalDeformation, local_deformation, nonaffine_squares
 from mechlearn.glasses.preparation import PreparedGlass, prepare_glass, prepare_glasses
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear
+from mechlearn.glasses.shear_campaign import shear_glasses
+from mechlearn.glasses.shear_runs import ShearRun, ShearRuns, read_run, specimen_key, write_run
 from mechlearn.glasses.voronoi import VoronoiCells, voronoi_cells
 
 __all__ = [
     "CONVENTIONS",
     "KOB_ANDERSEN",
+    "MECHANISM_FEATURES",
+    "PAPER_FEATURES",
+    "PAPER_GRID",
     "SENSES",
     "AtomicProperties",
+    "CandidateScores",
     "CriticalMode",
+    "CrossValidation",
+    "EventData",
+    "EventGraph",
+    "EventModel",
     "Feature",
+    "FeatureFolder",
     "FeatureSettings",
     "FeatureTable",
+    "Fold",
     "GlassModel",
     "GlassRecipe",
     "Liquid",
     "LocalDeformation",
     "MinimisationSettings",
     "Minimum",
+    "ModelSettings",
     "Modes",
     "NonaffineResponse",
     "PlasticEvent",
     "PreparedGlass",
     "Quench",
+    "RelaxedCell",
     "ShearPath",
+    "ShearRun",
+    "ShearRuns",
     "ShearSettings",
     "ShearState",
     "ShearStep",
@@ -43,20 +82,42 @@ __all__ = [
     "TransformedGroup",
     "VoronoiCells",
     "atomic_properties",
+    "confidence_map",
     "critical_mode",
+    "cross_validate",
     "crystalline_atoms",
+    "feature_runs",
+    "feature_settings_for",
     "first_groups",
+    "fit_event_model",
+    "folds_by_specimen",
+    "glass_potential",
+    "grid",
+    "held_out_confidences",
+    "imbalance_treatments",
+    "interstice_features",
+    "load_event_model",
     "loading_frame",
     "local_deformation",
     "lowest_modes",
     "mechanism_features",
+    "metallic_radii",
     "minimise",
     "node_features",
     "nonaffine_response",
     "nonaffine_squares",
+    "paper_features",
     "prepare_glass",
     "prepare_glasses",
+    "read_run",
+    "relax_cell",
+    "score_models",
     "shear",
+    "shear_glasses",
+    "shear_settings_for",
+    "specimen_key",
     "transformed_group",
     "voronoi_cells",
+    "write_maps",
+    "write_run",
 ]

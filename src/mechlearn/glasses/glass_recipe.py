@@ -100,6 +100,8 @@ class GlassRecipe:
         At the start, Å³; by default that of the elements' crystals and a tenth more.
     largest_crystalline_share : float
         A specimen with a larger share of crystalline atoms is refused.
+    pressure_at_rest : float or None
+        To which the cell of the minimised glass swells or shrinks, GPa; None keeps the cell of the last temperature.
 
     Raises
     ------
@@ -121,6 +123,7 @@ class GlassRecipe:
     swaps: Swaps | None = None
     volume_per_atom: float | None = None
     largest_crystalline_share: float = 0.1
+    pressure_at_rest: float | None = None
 
     def __post_init__(self) -> None:
         percentages(self.composition)

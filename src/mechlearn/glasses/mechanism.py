@@ -21,7 +21,7 @@ from mechlearn.interactions import (
     SmoothPotential,
     deformed,
     nonaffine_displacements,
-    softening,
+    softenings,
 )
 from mechlearn.structures.neighbours import neighbour_pairs
 
@@ -73,7 +73,8 @@ def nonaffine_response(
     WorkError
         The structure is not at a minimum of its energy, or an iteration does not converge.
     """
-    first = nonaffine_displacements(point, gradient[None])[:, :, 0]
+    inverses = preconditioner(point)
+    first = nonaffine_displacements(point, gradient[None], inverses=inverses)[:, :, 0]
     strain = min(_LARGEST_STRAIN, _LONGEST_MOVE / max(furthest(first), 1e-12))
     forces = np.zeros_like(first)
     for sign in (1.0, -1.0):
@@ -85,7 +86,7 @@ def nonaffine_response(
     # Where symmetry forbids any motion what is left is rounding.
     if largest * strain**2 < 1e-12:
         return NonaffineResponse(first, np.zeros_like(first))
-    way = newton_direction(point.hessian_product, forces, preconditioner(point), np.inf, _RESIDUAL * largest)
+    way = newton_direction(point.hessian_product, forces, inverses, np.inf, _RESIDUAL * largest)
     if not way.inside:
         raise WorkError(
             "solving for the non-affine displacements of second order: the energy falls along some displacement; "
@@ -200,7 +201,7 @@ def _of_modes(
     if soft[0] <= 0.0:
         raise WorkError("features of modes: the softest has no stiffness; the structure is not at a minimum")
     couplings = np.einsum("kia,ia->k", vectors, forces)
-    changes = np.array([softening(potential, point, mode, gradient, response.first) for mode in vectors])
+    changes = softenings(potential, point, vectors, gradient, response.first)
     shares = np.square(vectors).sum(axis=2)
     displacements = (couplings / soft) ** 2
     features = (

@@ -16,11 +16,13 @@ from jaxtyping import Float, Int
 from mechlearn.engines.lammps import Lammps, lammps_session
 from mechlearn.engines.structure_sets import make_set
 from mechlearn.errors import InputError, WorkError
+from mechlearn.glasses.box_relaxation import RelaxedCell, relax_cell
 from mechlearn.glasses.crystallinity import refuse_crystals
 from mechlearn.glasses.glass_recipe import GlassModel, GlassRecipe
-from mechlearn.glasses.minimisation import minimise
+from mechlearn.glasses.minimisation import Minimum, minimise
 from mechlearn.records import write_json
 from mechlearn.structures import StructureBatch, StructureSet
+from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
 
 #: Melts have about a tenth more volume than crystals.
 _SWELLING = 1.1
@@ -102,7 +104,7 @@ def prepare_glass(recipe: GlassRecipe, seed: int = 0, index: int = 0) -> Prepare
     _check_width(cell, len(types), model.cutoff, doing)
     numbers = np.array([atomic_numbers[element] for element in model.elements])[types - 1]
     raw = StructureBatch.from_arrays(positions, cell[None], numbers, [len(types)])
-    minimum = minimise(model.potential, raw)
+    minimum = _at_rest(recipe, raw)
     if not minimum.converged:
         raise WorkError(
             f"{doing}: its minimisation ended at a largest force of {minimum.largest_force:.1e} eV/Å; give another seed"
@@ -199,6 +201,16 @@ class _Specimens:
             write_json(Path(self.out) / f"{specimen_name(index)}.json", facts)
             made.append(glass.structure)
         return StructureBatch.concatenate(made)
+
+
+def _at_rest(recipe: GlassRecipe, raw: StructureBatch) -> Minimum | RelaxedCell:
+    """The glass at a minimum of its energy, in the cell it has or at the pressure asked for."""
+    model, pressure = recipe.model, recipe.pressure_at_rest
+    if pressure is None:
+        return minimise(model.potential, raw)
+    # A pressure in units of Lennard-Jones is one in eV/Å³, as ε and σ are one of these.
+    unit = GPA_PER_EV_PER_CUBIC_ANGSTROM if model.units == "lj" else 1.0
+    return relax_cell(model.potential, raw, pressure * unit)
 
 
 # ---------------------------------------------------------------------- LAMMPS

@@ -7,6 +7,7 @@ from mechlearn.interactions.elastic_response import (
     elastic_constants,
     nonaffine_displacements,
     softening,
+    softenings,
 )
 from mechlearn.interactions.gpaw import gpaw_potential
 from mechlearn.interactions.labelling import absolute_name, label, labeller
@@ -54,5 +55,6 @@ __all__ = [
     "nonaffine_displacements",
     "read_eam",
     "softening",
+    "softenings",
     "with_derivatives",
 ]

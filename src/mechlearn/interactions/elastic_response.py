@@ -102,6 +102,7 @@ def nonaffine_displacements(
     point: SmoothPoint,
     gradients: Float[np.ndarray, "strains 3 3"] = VOIGT_STRAINS,
     tolerance: float = 1e-8,
+    inverses: Float[np.ndarray, "atoms 3 3"] | None = None,
 ) -> Float[np.ndarray, "atoms 3 strains"]:
     """u = −H⁻¹ Ξ: how the atoms of a structure at rest move beside the strain, Å for a strain of 1.
 
@@ -116,6 +117,8 @@ def nonaffine_displacements(
         Velocity gradients; by default the six strains of Voigt's order.
     tolerance
         Of the residual |Ξ + H u| over |Ξ|.
+    inverses
+        The preconditioner, positive; by default the inverses of the blocks, which take the whole Hessian.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def nonaffine_displacements(
         The structure is not at a minimum of its energy, or the iteration does not converge.
     """
     forces = point.nonaffine_forces(gradients)
-    inverses = _inverted(point.hessian().diagonal_blocks())
+    inverses = _inverted(point.hessian().diagonal_blocks()) if inverses is None else inverses
     results = [_solved(point, -forces[:, :, column], inverses, tolerance) for column in range(len(gradients))]
     return np.stack(results, axis=2)
 
@@ -185,11 +188,7 @@ def softening(
     gradient: Float[np.ndarray, "3 3"],
     displacement: Float[np.ndarray, "atoms 3"] | None = None,
 ) -> float:
-    """vᵀ (dH/dγ) v: how the stiffness of a mode changes as the structure is loaded, eV/Å² times the squares of v.
-
-    Below zero the loading softens the mode, and −γ stiffens it: this tells the two senses of a loading apart, whose
-    non-affine displacements differ in sign alone.  Along the loading all atoms follow the cell, r → (1 + γ L) r, and
-    move by γ u beside it.
+    """vᵀ (dH/dγ) v of one mode (see :func:`softenings`), eV/Å² times the squares of v.
 
     Parameters
     ----------
@@ -209,6 +208,56 @@ def softening(
     WorkError
         As :func:`nonaffine_displacements`.
     """
+    return float(softenings(potential, point, mode[None], gradient, displacement)[0])
+
+
+def softenings(
+    potential: SmoothPotential,
+    point: SmoothPoint,
+    modes: Float[np.ndarray, "modes atoms 3"],
+    gradient: Float[np.ndarray, "3 3"],
+    displacement: Float[np.ndarray, "atoms 3"] | None = None,
+) -> Float[np.ndarray, " modes"]:
+    """vᵀ (dH/dγ) v: how the stiffness of each mode changes as the structure is loaded, eV/Å² times the squares of v.
+
+    Below zero the loading softens the mode, and −γ stiffens it: this tells the two senses of a loading apart, whose
+    non-affine displacements differ in sign alone.  Along the loading all atoms follow the cell, r → (1 + γ L) r, and
+    move by γ u beside it.  The structures ahead and behind are made once for all modes.
+
+    Parameters
+    ----------
+    potential
+        With second derivatives.
+    point
+        The potential at the structure.
+    modes
+        The v.
+    gradient
+        L.
+    displacement
+        u; by default the non-affine displacements for L.
+
+    Returns
+    -------
+    (modes,)
+        One number a mode.
+
+    Raises
+    ------
+    WorkError
+        As :func:`nonaffine_displacements`.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from mechlearn.interactions import read_eam
+    >>> from mechlearn.structures import StructureBatch
+    >>> crystal = StructureBatch.from_atoms([bulk("W", a=3.1652, cubic=True)])
+    >>> potential, apart = read_eam("W_zhou.eam.alloy"), np.array([np.eye(3), -np.eye(3)]).transpose(1, 0, 2)
+    >>> swelling = softenings(potential, potential.at(crystal), apart, np.eye(3))
+    >>> bool((swelling < 0.0).all() and np.ptp(swelling) < 1e-6)  # the three optical modes soften alike
+    True
+    """
     if displacement is None:
         displacement = nonaffine_displacements(point, gradient[None])[:, :, 0]
     curvatures = []
@@ -217,5 +266,5 @@ def softening(
         moved = replace(point.structure, positions=point.structure.positions + step * displacement)
         # u is measured in the unstrained frame; that it is strained too is of second order.
         there = potential.at(deformed(moved, np.eye(3) + step * gradient), point.kept)
-        curvatures.append(float(np.vdot(mode, there.hessian_product(mode))))
+        curvatures.append(np.array([np.vdot(mode, there.hessian_product(mode)) for mode in modes], dtype=np.float64))
     return (curvatures[0] - curvatures[1]) / (2.0 * _STRAIN_STEP)

@@ -38,6 +38,15 @@ try:
         regularisation_path,
         symmetry_evidence,
     )
+    from mechlearn.report.glass_figures import (
+        ShearCurve,
+        StrainSeries,
+        event_strains,
+        score_against_strain,
+        score_bars,
+        stress_strain,
+    )
+    from mechlearn.report.glass_map import glass_map
     from mechlearn.report.model_figures import (
         ConservationSeries,
         LearningCurve,
@@ -79,6 +88,8 @@ __all__ = [
     "PrecisionRecallSeries",
     "Report",
     "Section",
+    "ShearCurve",
+    "StrainSeries",
     "SweepSeries",
     "Table",
     "TermPath",
@@ -90,7 +101,9 @@ __all__ = [
     "energy_conservation",
     "energy_distributions",
     "error_distributions",
+    "event_strains",
     "fields_beside",
+    "glass_map",
     "holdout_bars",
     "learning_curves",
     "matrices_beside",
@@ -101,7 +114,10 @@ __all__ = [
     "recovery_shares",
     "regularisation_path",
     "residual_map",
+    "score_against_strain",
+    "score_bars",
     "simulation_errors",
+    "stress_strain",
     "symmetry_evidence",
     "threshold_sweep_plot",
     "trajectories",

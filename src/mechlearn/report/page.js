@@ -2,7 +2,7 @@
 // Draws every figure of the page from the data that stands beside it.
 (() => {
   const cell = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    const text = value === null || value === undefined || Number.isNaN(value) ? "" : String(value);
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
 
@@ -12,11 +12,13 @@
     for (const series of plot._fullData) {
       const panel = `${series.xaxis || ""}${series.yaxis || ""}`;
       const add = (x, y, z, text) => lines.push([series.name, panel, x, y, z, text].map(cell).join(","));
-      if (series.z) {
+      if (series.type === "scatter3d") {
+        series.x.forEach((x, i) => Number.isNaN(x) || add(x, series.y[i], series.z[i], series.text?.[i]));
+      } else if (series.z) {
         series.z.forEach((row, j) => row.forEach((z, i) => Number.isNaN(z) || add(series.x[i], series.y[j], z)));
       } else {
         // Bars hold their length; what is drawn is where they end.
-        const end = (y) => (series.type === "bar" ? (Number(series.base) || 0) + y : y);
+        const end = (y) => (series.type === "bar" && series.orientation !== "h" ? (Number(series.base) || 0) + y : y);
         for (let i = 0; i < series.x.length; i++) {
           add(series.x[i], end(series.y[i]), "", Array.isArray(series.text) ? series.text[i] : "");
         }
@@ -40,6 +42,9 @@
     click: download,
   };
 
+  const inPlane = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"];
+  const inSpace = ["orbitRotation", "zoom3d", "pan3d", "resetCameraDefault3d"];
+
   for (const figure of document.querySelectorAll("figure")) {
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script.drawing").textContent);
@@ -47,7 +52,7 @@
       responsive: true,
       displaylogo: false,
       // Named one by one: the library's own set has a button that sends the data to its maker's server.
-      modeBarButtons: [["toImage", dataButton], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+      modeBarButtons: [["toImage", dataButton], layout.scene ? inSpace : inPlane],
       plotlyServerURL: "",
       showSendToCloud: false,
       toImageButtonOptions: { format: "svg", filename: figure.id },

@@ -13,6 +13,7 @@ from mechlearn.studies.study import Study
 #: Where each study is: ``module:name``.
 STUDIES: Final[dict[str, str]] = {
     "equation_discovery": "mechlearn.studies.equation_discovery:STUDY",
+    "shear_transformation": "mechlearn.studies.shear_transformation:STUDY",
     "transferability": "mechlearn.studies.transferability:STUDY",
 }
 
