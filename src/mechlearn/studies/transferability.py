@@ -143,7 +143,7 @@ STUDY = Study(
     config_type=TransferabilityConfig,
     presets={
         "quick": Preset(QUICK, "about 2 minutes on 2 cores, 10 MB"),
-        "laptop": Preset(LAPTOP, "about 40 minutes on 2 cores, 50 MB"),
+        "laptop": Preset(LAPTOP, "about an hour and a half on 2 cores, 50 MB"),
         "paper": Preset(PAPER, "about a week on 2 cores by extrapolation, 2 GB; meant for a cluster (--scheduler)"),
     },
     run=run,
