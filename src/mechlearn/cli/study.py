@@ -78,6 +78,13 @@ def run_study(
         Path | None,
         typer.Option(help="Fields of your own: a folder or a file, for the built-in ones.", show_default=False),
     ] = None,
+    glasses: Annotated[
+        Path | None,
+        typer.Option(
+            help="Glasses of your own, in any readable format, for those that are made; no larger ones are made.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -97,6 +104,8 @@ def run_study(
         options["expert"] = str(existing(expert, "reading the expert set"))
     if data is not None:
         options["data"] = str(existing(data, "reading the data").resolve())
+    if glasses is not None:
+        options |= {"glasses": str(existing(glasses, "reading the glasses").resolve()), "larger": None}
     settings = study.configure(preset, config, options)
     study.check(settings)
     cost = study.cost(settings)

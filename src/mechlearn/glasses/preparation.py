@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -131,6 +132,7 @@ def prepare_glasses(
     seed: int = 0,
     workers: int = 1,
     scheduler: str | None = None,
+    pool: Executor | None = None,
 ) -> StructureSet:
     """Prepare a set of specimens on disk, one a part, going on where an earlier run stopped.
 
@@ -148,6 +150,8 @@ def prepare_glasses(
         Same seed, same set, for any number of workers.
     workers, scheduler
         As in :func:`mechlearn.engines.executor`.
+    pool
+        What runs the preparations in their place.
 
     Raises
     ------
@@ -170,6 +174,7 @@ def prepare_glasses(
         structures_per_part=1,
         workers=workers,
         scheduler=scheduler,
+        pool=pool,
         doing="preparing glasses",
     )
 

@@ -61,10 +61,13 @@ class LargerPlan(_Table):
     ----------
     specimens, atoms : int
         How many glasses, of how many atoms each.
+    glasses : str or None
+        Glasses of one's own in their place, a file or folder in any readable format.
     """
 
-    specimens: int = Field(ge=1)
-    atoms: int = Field(ge=2)
+    specimens: int = Field(default=10, ge=1)
+    atoms: int = Field(default=10_000, ge=2)
+    glasses: str | None = None
 
 
 class ModelPlan(_Table):
@@ -80,6 +83,8 @@ class ModelPlan(_Table):
         How the rarity of events is treated in training.
     layers, width, heads, epochs, learning_rate, patience : int, int, int, int, float, int
         Of the GAT; the paper's best by AUC has 4 layers of 15 × 9.
+    residual : bool
+        Whether a layer of the GAT adds to what comes in; the paper describes none that does.
     trees : int
         Of boosting.
     """
@@ -93,6 +98,7 @@ class ModelPlan(_Table):
     epochs: int = Field(default=40, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     patience: int = Field(default=10, ge=1)
+    residual: bool = False
     trees: int = Field(default=200, ge=1)
 
     @property
@@ -222,7 +228,7 @@ def model_plans(epochs: int, *, trees: int = 200) -> tuple[ModelPlan, ...]:
         ModelPlan(kind="boosting", features="paper", trees=trees),
         ModelPlan(kind="ranking", features="D²min of u"),
         ModelPlan(kind="boosting", features="mechanism", trees=trees),
-        ModelPlan(kind="gat", features="mechanism", epochs=epochs),
+        ModelPlan(kind="gat", features="mechanism", epochs=epochs, residual=True),
         ModelPlan(kind="boosting", features="all", trees=trees),
     )
 

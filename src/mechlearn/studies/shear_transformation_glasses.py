@@ -87,6 +87,13 @@ def recipe_of(config: ShearTransformationConfig, size: Size) -> GlassRecipe:
     )
 
 
+def given_glasses(config: ShearTransformationConfig, size: Size) -> str | None:
+    """Where glasses of one's own are, None where they are made."""
+    if size == "glasses":
+        return config.glasses
+    return None if config.larger is None else config.larger.glasses
+
+
 def specimens_of(config: ShearTransformationConfig, size: Size) -> int:
     """How many glasses of one size are made."""
     return config.larger.specimens if size == "larger" and config.larger is not None else config.preparation.specimens
@@ -116,14 +123,17 @@ def check_glasses(config: ShearTransformationConfig) -> None:
     if config.glasses is None:
         count = config.preparation.specimens
         for size in SIZES[: 2 if config.larger is not None else 1]:
-            _ = recipe_of(config, size).model
+            if given_glasses(config, size) is None:
+                _ = recipe_of(config, size).model
     else:
         given = read_structures(Path(config.glasses))
         count = len(given)
         glass_potential(config.potential, given.elements)
-        if config.larger is not None:
+        if config.larger is not None and config.larger.glasses is None:
             _check_composition(config, given)
             _ = recipe_of(config, "larger").model
+    if (larger := given_glasses(config, "larger")) is not None:
+        glass_potential(config.potential, read_structures(Path(larger)).elements)
     if count < config.folds:
         raise InputError(
             f"study shear_transformation: {count} glasses fall into {config.folds} folds by specimen; "
@@ -151,10 +161,10 @@ def _check_composition(config: ShearTransformationConfig, given: StructureBatch)
 def _glasses(config: ShearTransformationConfig, context: StudyContext, size: Size) -> StructureSet:
     """The glasses of one size: those given, kept as they are, or made here."""
     out = folders(context.data, size)[0]
-    if size == "glasses" and config.glasses is not None:
+    if (given := given_glasses(config, size)) is not None:
         store = StructureSet.create(out)
         if not store.has_part(0):
-            store.append(read_structures(Path(config.glasses)).without_labels(), part=0)
+            store.append(read_structures(Path(given)).without_labels(), part=0)
         return store
     return prepare_glasses(
         recipe_of(config, size),
@@ -163,6 +173,7 @@ def _glasses(config: ShearTransformationConfig, context: StudyContext, size: Siz
         seed=int(context.rng(31, SIZES.index(size)).integers(2**31)),
         workers=context.workers,
         scheduler=context.scheduler,
+        pool=context.pool,
     )
 
 

@@ -22,7 +22,14 @@ from mechlearn.glasses.shear_runs import ShearRuns
 from mechlearn.structures import StructureBatch, read_structures
 from mechlearn.studies.plan import Plan, StagePlan, core_seconds, one_thread, seconds
 from mechlearn.studies.shear_transformation_config import ShearTransformationConfig
-from mechlearn.studies.shear_transformation_glasses import SIZES, Size, recipe_of, shear_settings, specimens_of
+from mechlearn.studies.shear_transformation_glasses import (
+    SIZES,
+    Size,
+    given_glasses,
+    recipe_of,
+    shear_settings,
+    specimens_of,
+)
 from mechlearn.studies.shear_transformation_models import candidate_sets, settings_of
 
 #: Atoms of the glass that is timed, at most; costs are taken to go with the number of atoms.
@@ -86,8 +93,8 @@ def plan_study(config: ShearTransformationConfig, workers: int) -> Plan:
 
 def _atoms_of(config: ShearTransformationConfig, size: Size) -> tuple[int, int]:
     """How many glasses of one size, and of how many atoms."""
-    if size == "glasses" and config.glasses is not None:
-        given = read_structures(Path(config.glasses))
+    if (path := given_glasses(config, size)) is not None:
+        given = read_structures(Path(path))
         return len(given), round(given.atoms / len(given))
     return specimens_of(config, size), recipe_of(config, size).atoms
 
@@ -149,7 +156,7 @@ def _of_size(config: ShearTransformationConfig, sample: _Sample, size: Size, cou
     """Preparing, shearing and describing the glasses of one size."""
     told, runs, share = f"{atoms:,} atoms", count * len(config.senses), atoms / sample.atoms
     stages = []
-    if size == "larger" or config.glasses is None:
+    if given_glasses(config, size) is None:
         steps = recipe_of(config, size).steps
         each = (sample.fixed + steps * sample.step) * atoms
         stages.append(
