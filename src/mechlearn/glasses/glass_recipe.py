@@ -179,7 +179,7 @@ class GlassRecipe:
 
     @property
     def steps(self) -> int:
-        """How many time steps a specimen takes; each costs about 13 µs an atom on one core with EAM."""
+        """How many time steps a specimen takes; each costs about 5 µs an atom on one core with EAM."""
         return sum(self.model.steps(duration) for duration in self.durations)
 
     @property
