@@ -16,6 +16,7 @@ from mechlearn.evaluation import (
     ModelScores,
     RareEventScorecard,
     Resampling,
+    RunRankings,
     detection_by_magnitude,
     localisation,
     precision_recall,
@@ -187,7 +188,7 @@ def test_the_card_serialises_and_prints_every_score_beside_the_prevalence():
     again = RareEventScorecard.from_dict(json.loads(json.dumps(card.to_dict(), allow_nan=False)))
     assert str(again) == str(card)
     row = card.to_dict()["models"][0]
-    assert list(row) == ["name", "recall", "precision", "f1", "mcc", "auc", "ap", "ap_lift", "localisation"]
+    assert list(row) == ["name", "recall", "precision", "f1", "mcc", "auc", "ap", "ap_lift", "run_lift", "localisation"]
     assert set(row["auc"]) == {"value", "low", "high"}
     assert "prevalence" in str(card)
     assert card.models[-1].name == "chance"
@@ -253,3 +254,38 @@ def test_early_events_can_be_scored_alone():
     np.testing.assert_array_equal(early.confidences, says.confidences[:160])
     with pytest.raises(InputError, match="none was chosen"):
         says.select(np.zeros(10, dtype=bool))
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_runs_ranked_by_themselves_are_those_of_scikit_learn(seed: int) -> None:
+    """AP over prevalence of each run; a run without a positive atom does not count, a weight counts its specimen."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 12, 5)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    truth = rng.random(offsets[-1]) < 0.3
+    truth[0], truth[offsets[4] :] = True, False
+    says = rng.integers(0, 5, offsets[-1]) / 4.0
+    predictions = EventPredictions(says, truth, offsets, ("a", "a", "b", "c", "d"))
+    found = RunRankings.of(predictions)
+    lifts = np.full(5, np.nan)
+    for run in range(5):
+        own = slice(offsets[run], offsets[run + 1])
+        if truth[own].any():
+            lifts[run] = metrics.average_precision_score(truth[own], says[own]) / truth[own].mean()
+    np.testing.assert_allclose(found.lifts, lifts)
+    weights = np.array([[1.0, 1.0, 1.0, 1.0], [2.0, 0.0, 1.0, 3.0]])
+    by_run = np.array([[1, 1, 1, 1, 1], [2, 2, 0, 1, 3]], dtype=float) * np.isfinite(lifts)
+    np.testing.assert_allclose(found.statistic()(weights), by_run @ np.nan_to_num(lifts) / by_run.sum(axis=1))
+
+
+def test_a_blind_order_of_runs_is_slightly_above_one() -> None:
+    """The mean over many random orders of each run."""
+    rng = np.random.default_rng(1)
+    truth, offsets = np.zeros(40, dtype=bool), np.array([0, 20, 40])
+    truth[[0, 3, 25]] = True
+    drawn = [
+        np.mean(RunRankings.of(EventPredictions(rng.random(40), truth, offsets, ("a", "b"))).lifts) for _ in range(4000)
+    ]
+    blind = RunRankings.of(EventPredictions(np.zeros(40), truth, offsets, ("a", "b")))
+    assert blind.statistic(blind=True)(np.ones((1, 2)))[0] == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / 63)

@@ -11,6 +11,7 @@ from mechlearn.evaluation.classification_curves import (
     threshold_sweep,
 )
 from mechlearn.evaluation.classification_localisation import Localisation, localisation
+from mechlearn.evaluation.classification_runs import RunRankings
 from mechlearn.evaluation.classification_scorecard import (
     ModelScores,
     RareEventScorecard,
@@ -50,6 +51,7 @@ __all__ = [
     "RareEventScorecard",
     "RegressionErrors",
     "Resampling",
+    "RunRankings",
     "Scorecard",
     "SweepRow",
     "TransferCell",

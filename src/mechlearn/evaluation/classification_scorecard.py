@@ -14,6 +14,7 @@ from mechlearn.errors import InputError
 from mechlearn.evaluation.classification import EventPredictions, refuse_shared_specimens
 from mechlearn.evaluation.classification_localisation import Localisation
 from mechlearn.evaluation.classification_ranking import ChanceRanking, SpecimenRanking
+from mechlearn.evaluation.classification_runs import RunRankings
 from mechlearn.evaluation.resampling import WeightStatistic, weighted_intervals
 from mechlearn.evaluation.scorecard import Metric
 from mechlearn.evaluation.tables import NO_NUMBER, html_table, significant, text_table
@@ -27,6 +28,7 @@ SCORE_NAMES: Final = {
     "auc": "AUC",
     "ap": "AP",
     "ap_lift": "AP / prevalence",
+    "run_lift": "AP / prevalence by run",
     "localisation": "localisation",
 }
 #: Scores that are high at any prevalence, and those without which they are not shown.
@@ -265,9 +267,13 @@ def rare_event_scorecard(
     places = localisations or {}
     rows = []
     for name, predictions in models.items():
-        ranking = SpecimenRanking.of(predictions, prevalence)
-        rows.append(ModelScores(name, _metrics(ranking.statistics(), predictions, places.get(name), resampling)))
+        statistics = SpecimenRanking.of(predictions, prevalence).statistics()
+        if prevalence is None:
+            statistics["run_lift"] = RunRankings.of(predictions).statistic()
+        rows.append(ModelScores(name, _metrics(statistics, predictions, places.get(name), resampling)))
     chance = ChanceRanking(SpecimenRanking.of(first, prevalence)).statistics()
+    if prevalence is None:
+        chance["run_lift"] = RunRankings.of(first).statistic(blind=True)
     blind = next(iter(places.values()), None)
     rows.append(ModelScores(CHANCE, _metrics(chance, first, blind, resampling, blind=True)))
     return RareEventScorecard(
@@ -347,5 +353,9 @@ def _notes(
         )
     if place is not None:
         notes.append(f"Localisation: share of runs whose top-ranked atom is within {place.radius:g} Å of the core.")
+    if prevalence is None and len(predictions.specimens) > 1:
+        notes.append(
+            "AP ranks the atoms of all runs together, so that large events count most; by run each counts once."
+        )
     notes.append("Chance: confidences drawn evenly between 0 and 1, half of them called positive.")
     return tuple(notes)

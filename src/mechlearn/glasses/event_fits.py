@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from mechlearn.errors import InputError, installation
 from mechlearn.glasses.boosted_trees import BoostedTrees, fit_boosted_trees
 from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.event_settings import ModelSettings
 from mechlearn.glasses.feature_scaling import FeatureScaling
-from mechlearn.glasses.imbalance import atom_weights, judging_weights
+from mechlearn.glasses.imbalance import atom_weights, equal_runs, judging_weights
 from mechlearn.glasses.linear_scores import LinearScore, call_share, fit_linear_machine
 from mechlearn.learning import Epoch
 
@@ -65,6 +66,25 @@ def attention_fit() -> Any:
         ) from error
 
 
+def _weights(
+    learnt: EventData, positive: Bool[np.ndarray, " atoms"], settings: ModelSettings, seed: int
+) -> Float[np.ndarray, " atoms"]:
+    """What each atom counts in training."""
+    weights = atom_weights(positive, settings, np.random.default_rng([seed, 1]))
+    return equal_runs(weights, positive, learnt.offsets) if settings.equal_runs else weights
+
+
+def _judging(
+    judged: EventData,
+    truth: Bool[np.ndarray, " atoms"],
+    positive: Bool[np.ndarray, " trained_atoms"],
+    settings: ModelSettings,
+) -> Float[np.ndarray, " atoms"]:
+    """What each atom counts in validation."""
+    weights = judging_weights(truth, positive, settings)
+    return equal_runs(weights, truth, judged.offsets) if settings.equal_runs and truth.any() else weights
+
+
 def _fit_plain(
     settings: ModelSettings,
     scaling: FeatureScaling,
@@ -76,13 +96,13 @@ def _fit_plain(
     values, positive = scaling.apply(learnt), learnt.positive(settings.threshold)
     if settings.kind == "ranking":
         return call_share(values[:, 0], float(positive.mean())), {}
-    weights = atom_weights(positive, settings, np.random.default_rng([seed, 1]))
+    weights = _weights(learnt, positive, settings, seed)
     if settings.kind == "svm":
         return fit_linear_machine(values, positive, weights, settings, seed), {}
     trees = fit_boosted_trees(values, positive, weights, settings, seed)
     if judged is not None:
         truth = judged.positive(settings.threshold)
-        trees = trees.shortened(scaling.apply(judged), truth, judging_weights(truth, positive, settings))
+        trees = trees.shortened(scaling.apply(judged), truth, _judging(judged, truth, positive, settings))
     return trees, {"trees": len(trees)}
 
 
@@ -98,11 +118,11 @@ def _fit_attention(
     """A model that looks at neighbours too."""
     attention = attention_fit()
     positive = learnt.positive(settings.threshold)
-    weights = atom_weights(positive, settings, np.random.default_rng([seed, 1]))
+    weights = _weights(learnt, positive, settings, seed)
     validation = None
     if judged is not None:
         truth = judged.positive(settings.threshold)
-        judging = judging_weights(truth, positive, settings)
+        judging = _judging(judged, truth, positive, settings)
         validation = attention.Labelled(judged, scaling.apply(judged), truth, judging)
     network, history = attention.fit_graph_attention(
         attention.Labelled(learnt, scaling.apply(learnt), positive, weights),

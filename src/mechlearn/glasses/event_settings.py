@@ -61,6 +61,9 @@ class ModelSettings:
         What all negative atoms together count beside all positive ones, once weighted or drawn.
     focusing : float
         γ of the focal loss.
+    equal_runs : bool
+        Whether the positive atoms of every run together count the same, however many there are; otherwise an avalanche
+        counts as much as a hundred small events.
     scaling : str or None
         By what features are centred and scaled, see :class:`~mechlearn.glasses.feature_scaling.FeatureScaling`:
         ``"set"``, the training set; ``"run"``, the atoms of the run itself; ``"both"``, side by side.  None takes the
@@ -103,6 +106,7 @@ class ModelSettings:
     imbalance: Imbalance | None = None
     balance: float = 1.0
     focusing: float = 2.0
+    equal_runs: bool = False
     scaling: Scaling | None = None
     title: str = ""
     layers: int = 4
@@ -169,6 +173,7 @@ class ModelSettings:
         size += " with residuals" if self.kind == "gat" and self.residual else ""
         count = f"{len(self.features)} features" if len(self.features) > 1 else self.features[0]
         treated = "" if self.imbalance == IMBALANCES[self.kind][0] else f", {self.imbalance}"
+        treated += ", runs alike" if self.equal_runs else ""
         return f"{KINDS[self.kind]}{size}, {count}{treated}"
 
     def to_dict(self) -> dict[str, Any]:

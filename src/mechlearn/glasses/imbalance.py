@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mechlearn.errors import InputError
 from mechlearn.glasses.event_settings import ModelSettings
@@ -99,3 +99,35 @@ def judging_weights(
         return np.ones(len(positive))
     each = class_weights(int(trained.sum()), int((~trained).sum()), settings.balance)
     return np.array(each)[positive.astype(int)]
+
+
+def equal_runs(
+    weights: Float[np.ndarray, " atoms"],
+    positive: Bool[np.ndarray, " atoms"],
+    offsets: Int[np.ndarray, " runs_and_one"],
+) -> Float[np.ndarray, " atoms"]:
+    """The weights, shared out among positive atoms so that those of every run together count the same.
+
+    Events are of all sizes: one avalanche has as many positive atoms as a hundred small events, and would count as
+    much as they do.
+
+    Parameters
+    ----------
+    weights
+        Of the atoms, run after run; what positive ones count together stays.
+    positive
+        Which atoms are.
+    offsets
+        Where the atoms of each run begin.
+
+    Examples
+    --------
+    >>> truth = np.array([True, False, True, True, True])
+    >>> equal_runs(np.ones(5), truth, np.array([0, 2, 5])).round(3).tolist()
+    [2.0, 1.0, 0.667, 0.667, 0.667]
+    """
+    run = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    of_positive = np.where(positive, weights, 0.0)
+    sums = np.bincount(run, of_positive, len(offsets) - 1)
+    share = sums.sum() / np.count_nonzero(sums)
+    return np.where(positive, weights * share / np.where(sums > 0.0, sums, 1.0)[run], weights)

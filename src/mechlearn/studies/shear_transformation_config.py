@@ -81,6 +81,8 @@ class ModelPlan(_Table):
         ``paper``, ``mechanism`` or ``all``; of a ranking the name of the feature.
     imbalance : str
         How the rarity of events is treated in training.
+    equal_runs : bool
+        Whether all runs count the same in training, whatever the size of their events.
     layers, width, heads, epochs, learning_rate, patience : int, int, int, int, float, int
         Of the GAT; the paper's best by AUC has 4 layers of 15 × 9.
     residual : bool
@@ -92,6 +94,7 @@ class ModelPlan(_Table):
     kind: Kind
     features: str = "paper"
     imbalance: Imbalance = "weights"
+    equal_runs: bool = False
     layers: int = Field(default=4, ge=1)
     width: int = Field(default=15, ge=1)
     heads: int = Field(default=9, ge=1)
@@ -107,12 +110,13 @@ class ModelPlan(_Table):
         if self.kind == "ranking":
             return f"{self.features} alone"
         treated = "" if self.imbalance == "weights" else f", {self.imbalance}"
+        treated += ", runs alike" if self.equal_runs else ""
         return f"{_KINDS[self.kind]} on {_GROUPS.get(self.features, self.features)}{treated}"
 
     @property
     def key(self) -> str:
         """Its name in files; of two models of one kind, features and treatment the second needs another."""
-        return f"{self.kind}-{self.features}-{self.imbalance}"
+        return f"{self.kind}-{self.features}-{self.imbalance}" + ("-runs-alike" if self.equal_runs else "")
 
     @property
     def learns(self) -> bool:
@@ -227,19 +231,18 @@ def model_plans(epochs: int, *, trees: int = 200) -> tuple[ModelPlan, ...]:
         ModelPlan(kind="svm", features="paper"),
         ModelPlan(kind="boosting", features="paper", trees=trees),
         ModelPlan(kind="ranking", features="D²min of u"),
-        ModelPlan(kind="boosting", features="mechanism", trees=trees),
+        ModelPlan(kind="ranking", features="growth of D²min"),
+        ModelPlan(kind="boosting", features="mechanism", trees=trees, equal_runs=True),
         ModelPlan(kind="gat", features="mechanism", epochs=epochs, residual=True),
-        ModelPlan(kind="boosting", features="all", trees=trees),
+        ModelPlan(kind="boosting", features="all", trees=trees, equal_runs=True),
     )
 
 
 QUICK = ShearTransformationConfig(
-    preparation=PreparationPlan(
-        specimens=12, atoms=500, liquid_temperature=2500.0, liquid_duration=4.0, quench_rate=2e14
-    ),
-    larger=LargerPlan(specimens=2, atoms=1500),
-    models=model_plans(epochs=15),
-    imbalance=ImbalancePlan(models=(ModelPlan(kind="boosting", features="all"),), folds=3),
+    preparation=PreparationPlan(specimens=8, atoms=800, liquid_duration=5.0, quench_rate=2e14),
+    larger=LargerPlan(specimens=2, atoms=2000),
+    models=model_plans(epochs=12, trees=100),
+    imbalance=ImbalancePlan(models=(ModelPlan(kind="boosting", features="all", trees=100),), folds=3),
 )
 
 _TREATED = (ModelPlan(kind="gat", features="paper"), ModelPlan(kind="boosting", features="all"))

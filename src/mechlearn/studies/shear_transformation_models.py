@@ -133,6 +133,7 @@ def settings_of(plan: ModelPlan, config: ShearTransformationConfig, names: Seque
         features=features_of(plan.features, names),
         threshold=config.threshold,
         imbalance=plan.imbalance,
+        equal_runs=plan.equal_runs,
         title=plan.name,
         **{name: getattr(plan, name) for name in own},
     )

@@ -55,6 +55,7 @@ _DEFINITIONS: Final = {
     "alarms are false",
     "AP": "average precision, the area under precision against recall; of chance it is the prevalence",
     "AP / prevalence": "how many times better than chance the ranking is where it matters, at its top",
+    "AP / prevalence by run": "its mean over runs, each ranked by itself: small events count as much as avalanches",
     "localisation": "the share of runs whose top-ranked atom is near the trigger",
     "GAT": "a graph attention network on the atoms and their Voronoi neighbours (Lee and Ryu 2022)",
     "SVM": "a linear support vector machine; its distance from the plane is the softness of Cubuk et al. (2015)",
@@ -65,7 +66,7 @@ _DEFINITIONS: Final = {
     "and the soft modes weighted by how the loading drives and softens them; before any strain too",
 }
 
-_WITH_INTERVALS: Final = ("auc", "ap", "ap_lift", "localisation")
+_WITH_INTERVALS: Final = ("auc", "ap", "ap_lift", "run_lift", "localisation")
 
 
 def build_report(config: ShearTransformationConfig, findings: GlassFindings, command: str, started: datetime) -> Report:
@@ -305,7 +306,7 @@ def _strain_section(found: SizeFindings) -> Section:
         StrainSeries(
             name,
             *(
-                np.array([np.nan if card is None else getattr(card[name]["ap_lift"], end) for card in cards])
+                np.array([np.nan if card is None else getattr(card[name]["run_lift"], end) for card in cards])
                 for end in ("value", "low", "high")
             ),
         )
@@ -313,11 +314,11 @@ def _strain_section(found: SizeFindings) -> Section:
     ]
     runs = np.array([0 if card is None else card.runs for card in cards])
     known = [(low, high, card) for low, high, card in found.by_strain if card is not None]
-    header = ["AP / prevalence", *(f"{100 * low:.2g} to {100 * high:.2g}%" for low, high, _ in known)]
+    header = ["AP / prevalence by run", *(f"{100 * low:.2g} to {100 * high:.2g}%" for low, high, _ in known)]
     rows = [
         ["runs", *(f"{card.runs:,}" for _, _, card in known)],
         ["prevalence", *(significant(card.prevalence) for _, _, card in known)],
-        *([name, *(_with_interval(card[name]["ap_lift"]) for _, _, card in known)] for name in found.predictions),
+        *([name, *(_with_interval(card[name]["run_lift"]) for _, _, card in known)] for name in found.predictions),
     ]
     return Section(
         f"Early events and late ones, {found.atoms:,} atoms",
@@ -328,13 +329,13 @@ def _strain_section(found: SizeFindings) -> Section:
             ),
             Picture(
                 score_against_strain(series, edges, runs),
-                "Average precision over prevalence by the strain at which the event came.",
+                "Average precision over prevalence, the mean over runs, by the strain at which the event came.",
                 "Average precision over prevalence against the strain of the event",
             ),
             Table(
                 header,
                 rows,
-                caption="Average precision over prevalence by the strain of the event.",
+                caption="Average precision over prevalence, the mean over runs, by the strain of the event.",
             ),
         ],
     )

@@ -63,8 +63,10 @@ def _found(config: ShearTransformationConfig, found: SizeFindings) -> str:
         f"({percent(card.prevalence)}). The best of {len(found.predictions)} ways to foretell which, {best.name}, was "
         f"tried on glasses that it never saw: its average precision is {significant(best['ap'].value, 2)}, "
         f"{significant(best['ap_lift'].value, 2)} times what chance gives (AUC "
-        f"{significant(best['auc'].value, 2)}). The atom that it puts first lies within {config.radius:g} Å of the "
-        f"place where the event begins in {percent(hits)} of {card.runs:,} runs, a blind choice in {percent(blind)}."
+        f"{significant(best['auc'].value, 2)}); run by run, where small events count as much as avalanches, "
+        f"{significant(best['run_lift'].value, 2)} times. The atom that it puts first lies within "
+        f"{config.radius:g} Å of the place where the event begins in {percent(hits)} of {card.runs:,} runs, a blind "
+        f"choice in {percent(blind)}."
         f" {_verdict(best, blind)}"
     )
 
@@ -120,7 +122,8 @@ def _larger(findings: GlassFindings) -> str:
         f"was trained on, one atom in {significant(1 / found.card.prevalence, 2)} takes part "
         f"({percent(found.card.prevalence)}); there "
         f"{best.name} has an average precision of {_with_interval(best, 'ap')}, {_with_interval(best, 'ap_lift')} "
-        f"times the prevalence, an AUC of {_with_interval(best, 'auc')}, and its foremost atom is right in "
+        f"times the prevalence, {_with_interval(best, 'run_lift')} times run by run, "
+        f"an AUC of {_with_interval(best, 'auc')}, and its foremost atom is right in "
         f"{percent(best['localisation'].value)} of {counted(found.card.runs, 'run', 'runs')}."
     )
 
@@ -128,14 +131,14 @@ def _larger(findings: GlassFindings) -> str:
 def _by_strain(found: SizeFindings, name: str) -> str:
     """Whether early events are easier."""
     told = [
-        f"{significant(card[name]['ap_lift'].value, 2)} in the {counted(card.runs, 'run', 'runs')} with an event "
+        f"{significant(card[name]['run_lift'].value, 2)} in the {counted(card.runs, 'run', 'runs')} with an event "
         + (f"below {100 * high:.2g}%" if low == 0.0 else f"from {100 * low:.2g} to {100 * high:.2g}%")
         for low, high, card in found.by_strain
         if card is not None
     ]
     if len(told) < 2:
         return ""
-    return f"The average precision of {name} over the prevalence is {_joined(told)} strain."
+    return f"Run by run, the average precision of {name} over the prevalence is {_joined(told)} strain."
 
 
 def _trust(config: ShearTransformationConfig, findings: GlassFindings) -> str:
