@@ -110,6 +110,15 @@ def test_features_are_named(mechlearn: Callable, made: Set) -> None:
     assert {feature["symbol"]: feature["unit"] for feature in features}["D²(u)"] == "Å²"
 
 
+def test_structural_features_are_asked_for_by_their_kind(mechlearn: Callable, made: Set, tmp_path: Path) -> None:
+    words = ("glass", "features", made.runs, *ONE, "--no-mechanism", "--out", tmp_path / "features", "--structural")
+    outcome = mechlearn(*words, "voids")
+    assert outcome.status == 2
+    assert "no 'voids' of a structure; give interstices or symmetry functions" in outcome.err
+    features = json.loads(mechlearn(*words, "interstices", "--json").out)["features"]
+    assert len(features) == 19 + 15
+
+
 def test_evaluation_has_chance_the_prevalence_and_maps(mechlearn: Callable, made: Set, tmp_path: Path) -> None:
     words = ("glass", "evaluate", made.model, made.runs, made.features, "--unseen", "--maps", tmp_path / "maps")
     outcome = mechlearn(*words, "--sweep", 0.5, "--sweep", 1e6)

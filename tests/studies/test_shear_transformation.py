@@ -24,8 +24,13 @@ from mechlearn.studies.shear_transformation_plan import plan_study
 
 __all__ = ["browser"]
 
-SCORES = ("recall", "precision", "f1", "mcc", "auc", "ap", "ap_lift", "localisation")
-NAMES = ["GAT on the paper's features", "D²min of u alone", "boosting on all features"]
+SCORES = ("recall", "precision", "f1", "mcc", "auc", "ap", "ap_lift", "run_lift", "localisation")
+NAMES = [
+    "GAT on the paper's features",
+    "D²min of u alone",
+    "boosting on all features",
+    "SVM on symmetry functions (softness)",
+]
 
 
 def tiny(**changes: Any) -> ShearTransformationConfig:
@@ -43,6 +48,7 @@ def tiny(**changes: Any) -> ShearTransformationConfig:
             {"kind": "gat", "epochs": 2, "layers": 2, "width": 3, "heads": 2},
             {"kind": "ranking", "features": "D²min of u"},
             {"kind": "boosting", "features": "all", "trees": 10},
+            {"kind": "svm", "features": "symmetry functions"},
         ],
         "imbalance": {"models": [{"kind": "svm"}], "folds": 3},
     }  # fmt: skip

@@ -293,6 +293,14 @@ def features(
     no_mechanism: Annotated[
         bool, typer.Option("--no-mechanism", help="Leave out the features of the mechanism: the paper's 19 alone.")
     ] = False,
+    structural: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Features of the structure alone too: 'interstices' (Wang and Jain) or 'symmetry functions' (those of "
+            "softness); may be repeated.",
+        ),
+    ] = None,
     modes: Annotated[int, typer.Option(min=1, metavar="N", help="How many soft modes the mechanism's look at.")] = 30,
     centre: Annotated[
         str | None,
@@ -318,6 +326,7 @@ def features(
             interaction,
             out,
             mechanism=not no_mechanism,
+            structural=tuple(structural or ()),
             settings=feature_settings(interaction, opened[0].structure.elements, centre),
             modes=modes,
             workers=available_workers(workers),

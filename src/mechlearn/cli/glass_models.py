@@ -21,7 +21,7 @@ FeaturesArgument = Annotated[
 ]
 
 #: Groups of features by their names.
-GROUPS = ("paper", "mechanism", "all")
+GROUPS = ("paper", "mechanism", "interstices", "symmetry functions", "all")
 
 
 def train(
@@ -186,15 +186,10 @@ def _kind(name: str) -> Any:
 def _features(data: EventData, names: Sequence[str]) -> tuple[str, ...]:
     """The features of these groups and names, in the order of the data."""
     from mechlearn.errors import InputError
-    from mechlearn.glasses import MECHANISM_FEATURES, paper_features
+    from mechlearn.glasses.feature_folder import FEATURE_GROUPS, feature_group
 
-    elements = sorted({symbol for graph in data.graphs for symbol in graph.structure.elements})
-    paper = paper_features(elements)
-    groups = {
-        "paper": [name for name in data.names if name in paper],
-        "mechanism": [name for name in data.names if name in MECHANISM_FEATURES],
-        "all": list(data.names),
-    }
+    groups = {group: [name for name in data.names if feature_group(name) == group] for group in FEATURE_GROUPS}
+    groups["all"] = list(data.names)
     chosen: set[str] = set()
     for name in names:
         found = groups.get(name, [name] if name in data.names else [])

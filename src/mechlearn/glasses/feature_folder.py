@@ -67,6 +67,24 @@ INTERSTICE_FEATURES: Final = tuple(
     for summary in ("mean", "deviation", "smallest", "largest", "sum")
 )
 
+#: The groups that features fall into.
+FEATURE_GROUPS: Final = ("paper", "mechanism", "interstices", "symmetry functions")
+
+
+def feature_group(name: str) -> str:
+    """The group of a feature, one of ``FEATURE_GROUPS``.
+
+    Examples
+    --------
+    >>> [feature_group(name) for name in ("type Ni", "D²min of u", "mean area interstice")]
+    ['paper', 'mechanism', 'interstices']
+    """
+    if name in MECHANISM_FEATURES:
+        return "mechanism"
+    if name in INTERSTICE_FEATURES:
+        return "interstices"
+    return "paper" if name in PAPER_FEATURES or name.startswith("type ") else "symmetry functions"
+
 
 @dataclass(frozen=True)
 class FeatureFolder:

@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mechlearn.studies.configuration import StudyConfig
 
-#: Groups of features: those of Lee and Ryu, those of the mechanism, and both.
-FeatureGroup = Literal["paper", "mechanism", "all"]
 Kind = Literal["gat", "svm", "boosting", "ranking"]
 Imbalance = Literal["none", "weights", "undersampling", "oversampling", "focal"]
 Sense = Literal["xy", "yz", "xz", "-xy", "-yz", "-xz"]
@@ -18,7 +16,13 @@ SIX_SENSES: tuple[Sense, ...] = ("xy", "yz", "xz", "-xy", "-yz", "-xz")
 
 #: What a reader calls models and groups of features.
 _KINDS = {"gat": "GAT", "svm": "SVM", "boosting": "boosting"}
-_GROUPS = {"paper": "the paper's features", "mechanism": "the mechanism's features", "all": "all features"}
+_GROUPS = {
+    "paper": "the paper's features",
+    "mechanism": "the mechanism's features",
+    "interstices": "interstices",
+    "symmetry functions": "symmetry functions (softness)",
+    "all": "all features",
+}
 
 
 class _Table(BaseModel):
@@ -78,7 +82,8 @@ class ModelPlan(_Table):
     kind : str
         ``gat``, ``svm``, ``boosting``, or ``ranking``.
     features : str
-        ``paper``, ``mechanism`` or ``all``; of a ranking the name of the feature.
+        ``paper``, ``mechanism``, ``all`` (both of them), ``interstices`` or ``symmetry functions``; of a ranking the
+        name of the feature.
     imbalance : str
         How the rarity of events is treated in training.
     equal_runs : bool
@@ -116,7 +121,9 @@ class ModelPlan(_Table):
     @property
     def key(self) -> str:
         """Its name in files; of two models of one kind, features and treatment the second needs another."""
-        return f"{self.kind}-{self.features}-{self.imbalance}" + ("-runs-alike" if self.equal_runs else "")
+        return f"{self.kind}-{self.features}-{self.imbalance}".replace(" ", "-") + (
+            "-runs-alike" if self.equal_runs else ""
+        )
 
     @property
     def learns(self) -> bool:
@@ -223,6 +230,12 @@ class ShearTransformationConfig(StudyConfig):
     imbalance: ImbalancePlan | None = None
     shown: int = Field(default=2, ge=0)
 
+    @property
+    def structural(self) -> tuple[str, ...]:
+        """The features of the structure alone that a model asks for."""
+        asked = {plan.features for plan in self.models}
+        return tuple(kind for kind in ("interstices", "symmetry functions") if kind in asked)
+
 
 def model_plans(epochs: int, *, trees: int = 200) -> tuple[ModelPlan, ...]:
     """The models of the presets: the paper's, two simpler ones on its features, and those that know the mechanism."""
@@ -245,6 +258,12 @@ QUICK = ShearTransformationConfig(
     imbalance=ImbalancePlan(models=(ModelPlan(kind="boosting", features="all", trees=100),), folds=3),
 )
 
+#: What others have learnt from, each with the model that they used or a like one.
+_OTHERS = (
+    ModelPlan(kind="svm", features="symmetry functions"),
+    ModelPlan(kind="boosting", features="interstices"),
+)
+
 _TREATED = (ModelPlan(kind="gat", features="paper"), ModelPlan(kind="boosting", features="all"))
 
 LAPTOP = ShearTransformationConfig(
@@ -252,7 +271,7 @@ LAPTOP = ShearTransformationConfig(
         specimens=75, atoms=2000, liquid_temperature=2000.0, liquid_duration=20.0, quench_rate=5e13
     ),
     larger=LargerPlan(specimens=10, atoms=10_000),
-    models=model_plans(epochs=40),
+    models=(*model_plans(epochs=40), *_OTHERS),
     imbalance=ImbalancePlan(models=_TREATED),
 )
 
@@ -260,7 +279,7 @@ PAPER = ShearTransformationConfig(
     preparation=PreparationPlan(
         specimens=75, atoms=10_000, liquid_temperature=2000.0, liquid_duration=100.0, quench_rate=1e10
     ),
-    models=model_plans(epochs=100),
+    models=(*model_plans(epochs=100), *_OTHERS),
     selection=SelectionPlan(epochs=100),
     imbalance=ImbalancePlan(models=_TREATED),
 )

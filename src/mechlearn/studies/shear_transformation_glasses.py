@@ -197,6 +197,7 @@ def _sheared(
         potential,
         described,
         modes=modes,
+        structural=config.structural,
         workers=context.workers,
         scheduler=context.scheduler,
         pool=context.pool,

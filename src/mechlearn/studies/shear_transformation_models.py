@@ -18,7 +18,13 @@ from mechlearn.glasses.cross_validation import CrossValidation, Fold
 from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.event_models import fit_event_model
 from mechlearn.glasses.event_settings import ModelSettings
-from mechlearn.glasses.feature_campaign import MECHANISM_FEATURES, paper_features
+from mechlearn.glasses.feature_folder import (
+    FEATURE_GROUPS,
+    INTERSTICE_FEATURES,
+    MECHANISM_FEATURES,
+    feature_group,
+    paper_features,
+)
 from mechlearn.glasses.glass_recipe import percentages
 from mechlearn.glasses.model_selection import cross_validate, folds_by_specimen, grid, imbalance_treatments
 from mechlearn.learning import load_arrays, save_arrays
@@ -43,7 +49,9 @@ def check_models(config: ShearTransformationConfig) -> None:
     names = [plan.name for plan in config.models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"study shear_transformation: two models are called {twice[0]!r}; leave one out")
-    known = (*paper_features(tuple(percentages(config.preparation.composition))), *MECHANISM_FEATURES)
+    own = paper_features(tuple(percentages(config.preparation.composition)))
+    # The symmetry functions stand here for all of theirs, whose names hang on the elements.
+    known = (*own, *MECHANISM_FEATURES, *INTERSTICE_FEATURES, "symmetry functions")
     for plan in config.models:
         if plan.learns:
             settings_of(plan, config, known)
@@ -152,11 +160,8 @@ def features_of(group: str, names: Sequence[str]) -> tuple[str, ...]:
     >>> features_of("paper", ["Voronoi volume", "D²min of u"])
     ('Voronoi volume',)
     """
-    chosen = {
-        "paper": [name for name in names if name not in MECHANISM_FEATURES],
-        "mechanism": [name for name in names if name in MECHANISM_FEATURES],
-        "all": list(names),
-    }
+    chosen = {of: [name for name in names if feature_group(name) == of] for of in FEATURE_GROUPS}
+    chosen["all"] = chosen["paper"] + chosen["mechanism"]
     if group not in chosen:
         raise InputError(f"study shear_transformation: a model has the features {group!r}; give {', '.join(chosen)}")
     return tuple(chosen[group])

@@ -6,7 +6,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -107,12 +107,14 @@ def _sample(config: ShearTransformationConfig, folder: Path) -> _Sample:
     settings, sense = shear_settings(config), config.senses[0]
     # Compiled before the clock runs.
     short = replace(settings, final_strain=settings.step)
-    feature_runs(_shear(config, glass, folder / "warm", sense, short), config.potential, folder / "warm-features")
+    asked: dict[str, Any] = {"modes": config.modes, "structural": config.structural}
+    warm = _shear(config, glass, folder / "warm", sense, short)
+    feature_runs(warm, config.potential, folder / "warm-features", **asked)
     start = core_seconds()
     runs = _shear(config, glass, folder / "sheared", sense, settings)
     sheared = core_seconds() - start
     start = core_seconds()
-    described = feature_runs(runs, config.potential, folder / "features", modes=config.modes)
+    described = feature_runs(runs, config.potential, folder / "features", **asked)
     features = core_seconds() - start
     graph = described.load(runs).graphs[0]
     positive = graph.d2min if graph.trigger >= 0 else np.where(np.arange(glass.atoms) < 3, 1.0, 0.0)
