@@ -263,3 +263,12 @@ def test_a_truncated_run_is_named(mechlearn: Callable, made: Set, tmp_path: Path
     assert outcome.status == 2
     assert cut.name in outcome.complaint
     assert not (tmp_path / "out").exists()
+
+
+def test_the_study_names_glasses_that_are_not_there(mechlearn: Callable, tmp_path: Path) -> None:
+    outcome = mechlearn(
+        "study", "run", "shear_transformation", "--glasses", tmp_path / "none", "--out", tmp_path / "out"
+    )
+    assert outcome.status == 2
+    assert "reading the glasses" in outcome.err
+    assert not (tmp_path / "out").exists()
