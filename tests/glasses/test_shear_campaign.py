@@ -72,7 +72,8 @@ def test_runs_are_what_shear_gives(glasses: StructureBatch, runs: ShearRuns) -> 
         assert (run.strain, run.resolution) == (event.strain, event.resolution)
         assert (run.stress_drop, run.energy_drop) == (event.stress_drop, event.energy_drop)
         np.testing.assert_array_equal(run.d2min, event.d2min)
-        np.testing.assert_array_equal(run.mode_weights, event.mode.weights)
+        # Modes by LAPACK: the last digits depend on its threads.
+        np.testing.assert_allclose(run.mode_weights, event.mode.weights, rtol=1e-9, atol=1e-12)
         np.testing.assert_array_equal(run.group(), event.group(SETTINGS.threshold))
     assert set(ended) == {"event", "final strain"}
 
@@ -80,7 +81,7 @@ def test_runs_are_what_shear_gives(glasses: StructureBatch, runs: ShearRuns) -> 
 def test_a_glass_from_a_file_comes_to_rest_first(glasses: StructureBatch, runs: ShearRuns) -> None:
     given = glasses.select([1])
     run = next(run for run in runs if run.specimen == specimen_key(given))
-    assert run.specimen.startswith("from-a-file.xyz@")
+    assert run.specimen.startswith("from-a-file.xyz-")
     assert np.abs(POTENTIAL.at(given).forces).max() > 0.1
     assert np.abs(POTENTIAL.at(run.structure).forces).max() <= 1e-6
     assert run.strains[0] == 0.0
@@ -214,7 +215,7 @@ def test_a_glass_keeps_its_key(glasses: StructureBatch) -> None:
     moved = replace(glass, positions=glass.positions + 1e-12)
     keys = {specimen_key(each) for each in (glass, moved, replace(glass, cells=1.01 * glass.cells))}
     assert len(keys) == 3
-    assert {key.split("@")[0] for key in keys} == {"specimen-0000"}
+    assert {key.rpartition("-")[0] for key in keys} == {"specimen-0000"}
 
 
 def test_one_failure_does_not_stop_the_others(
@@ -227,7 +228,7 @@ def test_one_failure_does_not_stop_the_others(
 
     monkeypatch.setattr(shear_campaign, "shear_one", failing)
     quick = replace(SETTINGS, final_strain=1e-3)
-    with pytest.raises(WorkError, match=r"1 of 2 failed.*specimen-0000@\w+_-xz: the iteration does not converge"):
+    with pytest.raises(WorkError, match=r"1 of 2 failed.*specimen-0000-\w+_-xz: the iteration does not converge"):
         shear_glasses(glasses.select([0]), FILE, tmp_path, senses=TWO_SENSES, settings=quick)
     assert [run.sense for run in ShearRuns.open(tmp_path)] == ["pulled"]
 

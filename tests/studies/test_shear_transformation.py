@@ -190,6 +190,7 @@ def test_the_plan_knows_every_stage() -> None:
         ("features, 260 atoms", 1),
         (f"fit: {NAMES[0]}", 3),
         (f"fit: {NAMES[2]}", 3),
+        (f"fit: {NAMES[3]}", 3),
         ("imbalance", 12),
     ]
     assert all(stage.core_seconds > 0 for stage in plan.stages)
