@@ -14,7 +14,7 @@ from mechlearn.descriptors.audit import audit_features
 from mechlearn.errors import InputError
 from mechlearn.glasses import modes as modes_module
 from mechlearn.glasses.features import FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.loading_frame import in_frame, loading_frame
+from mechlearn.glasses.loading_axes import in_frame, loading_frame
 from mechlearn.glasses.mechanism import mechanism_features, nonaffine_response
 from mechlearn.glasses.minimisation import MinimisationSettings, minimise
 from mechlearn.glasses.modes import lowest_modes

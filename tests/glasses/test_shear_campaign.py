@@ -13,8 +13,8 @@ from glassy_cells import random_structure
 from mechlearn.engines import potential_file
 from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses import shear_campaign, shear_legs
-from mechlearn.glasses.glass_potential import glass_potential, shear_settings_for
 from mechlearn.glasses.minimisation import MinimisationSettings, minimise
+from mechlearn.glasses.named_potentials import glass_potential, shear_settings_for
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings, shear
 from mechlearn.glasses.shear_campaign import ShearTask, shear_glasses, shear_one
 from mechlearn.glasses.shear_runs import ShearRuns, read_run, specimen_key

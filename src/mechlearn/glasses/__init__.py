@@ -16,11 +16,10 @@ from mechlearn.glasses.feature_campaign import (
 )
 from mechlearn.glasses.feature_table import Feature, FeatureTable
 from mechlearn.glasses.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.glass_potential import feature_settings_for, glass_potential, shear_settings_for
 from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassModel, GlassRecipe, Liquid, Quench, Swaps
 from mechlearn.glasses.interstices import interstice_features, metallic_radii
 from mechlearn.glasses.labels import TransformedGroup, first_groups, transformed_group
-from mechlearn.glasses.loading_frame import loading_frame
+from mechlearn.glasses.loading_axes import loading_frame
 from mechlearn.glasses.maps import confidence_map, write_maps
 from mechlearn.glasses.mechanism import NonaffineResponse, mechanism_features, nonaffine_response
 from mechlearn.glasses.minimisation import MinimisationSettings, Minimum, minimise
@@ -33,6 +32,7 @@ from mechlearn.glasses.model_selection import (
     imbalance_treatments,
 )
 from mechlearn.glasses.modes import Modes, lowest_modes
+from mechlearn.glasses.named_potentials import feature_settings_for, glass_potential, shear_settings_for
 from mechlearn.glasses.nonaffine import CONVENTIONS, LocalDeformation, local_deformation, nonaffine_squares
 from mechlearn.glasses.preparation import PreparedGlass, prepare_glass, prepare_glasses
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear

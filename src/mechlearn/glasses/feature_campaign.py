@@ -22,14 +22,14 @@ from mechlearn.glasses.feature_folder import (
 )
 from mechlearn.glasses.feature_table import FeatureTable
 from mechlearn.glasses.features import AtomicPoint, FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.glass_potential import (
+from mechlearn.glasses.mechanism import mechanism_features
+from mechlearn.glasses.modes import lowest_modes
+from mechlearn.glasses.named_potentials import (
     feature_settings_for,
     glass_potential,
     potential_record,
     surroundings_for,
 )
-from mechlearn.glasses.mechanism import mechanism_features
-from mechlearn.glasses.modes import lowest_modes
 from mechlearn.glasses.shear_campaign import campaign
 from mechlearn.glasses.shear_runs import ShearRun, ShearRuns, read_run
 from mechlearn.glasses.structural_features import check_kinds, structural_features

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from mechlearn.errors import InputError
 from mechlearn.glasses.feature_table import Feature, FeatureTable
-from mechlearn.glasses.loading_frame import in_frame, loading_frame, strain_of_loading
+from mechlearn.glasses.loading_axes import in_frame, loading_frame, strain_of_loading
 from mechlearn.glasses.modes import lowest_modes
 from mechlearn.glasses.voronoi import VoronoiCells, voronoi_cells
 from mechlearn.interactions import Hessian, SmoothPoint
@@ -162,7 +162,7 @@ def atomic_properties(
 def node_features(properties: AtomicProperties, gradient: Float[np.ndarray, "3 3"]) -> FeatureTable:
     """The features of every atom for a loading: 19 of them for two elements.
 
-    Tensors are turned into the axes of the loading (:func:`~mechlearn.glasses.loading_frame.loading_frame`): 12 is its
+    Tensors are turned into the axes of the loading (:func:`~mechlearn.glasses.loading_axes.loading_frame`): 12 is its
     shear, 4 in the symbols.  C14 … C64 are the stress that the loading's strain brings to an atom as its neighbours
     follow the cell, t = C : ε, so that they exist for any loading.  The components 23 and 31, of which a loading tells
     no sign, are magnitudes.

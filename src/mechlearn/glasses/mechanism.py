@@ -11,7 +11,7 @@ from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.displacements import centred, displaced, furthest
 from mechlearn.glasses.feature_table import Feature, FeatureTable
 from mechlearn.glasses.features import AtomicPoint
-from mechlearn.glasses.loading_frame import strain_of_loading
+from mechlearn.glasses.loading_axes import strain_of_loading
 from mechlearn.glasses.minimisation import preconditioner
 from mechlearn.glasses.modes import Modes
 from mechlearn.glasses.newton_direction import newton_direction

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from mechlearn.engines import executor, run_campaign
 from mechlearn.engines.structure_sets import claimed
 from mechlearn.errors import InputError, MechlearnError, WorkError
-from mechlearn.glasses.glass_potential import glass_potential, potential_record, shear_settings_for
+from mechlearn.glasses.named_potentials import glass_potential, potential_record, shear_settings_for
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
 from mechlearn.glasses.shear_legs import LEG_STEPS, shear_in_legs
 from mechlearn.glasses.shear_runs import ShearRuns, run_name, specimen_key, write_run
@@ -54,7 +54,7 @@ def shear_glasses(
     glasses
         The specimens.
     potential
-        By name, or itself (see :func:`~mechlearn.glasses.glass_potential.glass_potential`).
+        By name, or itself (see :func:`~mechlearn.glasses.named_potentials.glass_potential`).
     out
         The folder of the runs.
     senses

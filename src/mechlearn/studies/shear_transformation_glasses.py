@@ -9,9 +9,9 @@ from typing import Final, Literal
 from mechlearn.errors import InputError
 from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.feature_campaign import FeatureFolder, feature_runs
-from mechlearn.glasses.glass_potential import glass_potential, shear_settings_for
 from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassRecipe, Liquid, Quench, percentages
 from mechlearn.glasses.minimisation import MinimisationSettings
+from mechlearn.glasses.named_potentials import glass_potential, shear_settings_for
 from mechlearn.glasses.preparation import prepare_glasses
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
 from mechlearn.glasses.shear_campaign import shear_glasses
