@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import digamma
 
 from mechlearn.evaluation.classification import EventPredictions, ratio
+from mechlearn.evaluation.classification_ranking import ChanceRanking, SpecimenRanking
 from mechlearn.evaluation.resampling import WeightStatistic
 
 
@@ -44,13 +44,13 @@ class RunRankings:
     @classmethod
     def of(cls, predictions: EventPredictions) -> RunRankings:
         """Rank the atoms of each run by themselves."""
-        runs = len(predictions.specimens)
-        lifts, chance = np.empty(runs), np.empty(runs)
-        for run in range(runs):
-            own = slice(predictions.offsets[run], predictions.offsets[run + 1])
-            truth = predictions.positive[own]
-            lifts[run] = _average_precision(predictions.confidences[own], truth) / max(truth.mean(), 1e-300)
-            chance[run] = _blind(int(truth.sum()), len(truth))
+        once = np.ones((1, 1))
+        scores = []
+        for run in range(len(predictions.specimens)):
+            ranking = SpecimenRanking.of(predictions.select([run]))
+            found = [one.statistics()["ap_lift"](once)[0] for one in (ranking, ChanceRanking(ranking))]
+            scores.append(found if np.isfinite(found).all() else [np.nan, np.nan])
+        lifts, chance = np.array(scores).T
         return cls(lifts, chance, predictions.specimen_of_run.astype(np.float64))
 
     def statistic(self, *, blind: bool = False) -> WeightStatistic:
@@ -61,22 +61,3 @@ class RunRankings:
         sums = np.bincount(place[counted], values[counted], count)
         runs = np.bincount(place[counted], minlength=count).astype(np.float64)
         return lambda weights: np.asarray(ratio(weights @ sums, weights @ runs))
-
-
-def _average_precision(confidences: Float[np.ndarray, " atoms"], truth: np.ndarray) -> float:
-    """The mean over the positives of the precision among all atoms ranked no lower; NaN without any."""
-    if not truth.any():
-        return float("nan")
-    levels = np.unique(confidences[truth])[::-1]
-    ranked = np.sort(confidences)
-    called = len(ranked) - np.searchsorted(ranked, levels, side="left")
-    gained = np.bincount(np.searchsorted(-levels, -confidences[truth]), minlength=len(levels))
-    return float(np.sum(gained * np.cumsum(gained) / called) / truth.sum())
-
-
-def _blind(positives: int, atoms: int) -> float:
-    """The mean AP of all orders over the prevalence: ((P−1)/(n−1) (n − H_n) + H_n)/P."""
-    if positives == 0 or atoms == 1:
-        return float("nan") if positives == 0 else 1.0
-    harmonic = digamma(atoms + 1.0) + np.euler_gamma
-    return float(((positives - 1) / (atoms - 1) * (atoms - harmonic) + harmonic) / positives)

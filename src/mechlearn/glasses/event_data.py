@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mechlearn.errors import InputError
-from mechlearn.evaluation import EventPredictions
+from mechlearn.evaluation import EventPredictions, Localisation, localisation
 from mechlearn.glasses.feature_table import Feature
 from mechlearn.structures import StructureBatch
 
@@ -174,3 +174,29 @@ class EventData:
         """
         specimens = tuple(graph.specimen for graph in self.graphs)
         return EventPredictions(confidences, self.positive(threshold), self.offsets, specimens, call)
+
+    def localisations(
+        self, predictions: Mapping[str, EventPredictions], radius: float = 5.0
+    ) -> dict[str, Localisation] | None:
+        """How near the top-ranked atom is to the trigger in each run in which an event came, by model.
+
+        None where no event came in any.
+
+        Parameters
+        ----------
+        predictions
+            Of these very graphs, by model.
+        radius
+            A top-ranked atom no further from the trigger is a hit, Å.
+        """
+        begun = [place for place, graph in enumerate(self.graphs) if graph.trigger >= 0]
+        if not begun:
+            return None
+        graphs = [self.graphs[place] for place in begun]
+        positions = np.concatenate([graph.structure.positions for graph in graphs])
+        cells = np.concatenate([graph.structure.cells for graph in graphs])
+        cores = np.stack([graph.structure.positions[graph.trigger] for graph in graphs])
+        return {
+            name: localisation(says.select(begun), positions, cells, cores, radius)
+            for name, says in predictions.items()
+        }

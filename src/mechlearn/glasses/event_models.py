@@ -19,7 +19,6 @@ from mechlearn.evaluation import (
     rare_event_scorecard,
     refuse_shared_specimens,
 )
-from mechlearn.evaluation import localisation as located
 from mechlearn.glasses.boosted_trees import BoostedTrees
 from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.event_fits import Score, attention_fit, fit_score
@@ -273,20 +272,11 @@ def score_models(
     trained_on = {specimen for model in models.values() for specimen in model.trained_on}
     refuse_shared_specimens(trained_on, data.specimens)
     predictions = {name: model.predictions(data) for name, model in models.items()}
-    places = None
-    if begun := [place for place, graph in enumerate(data.graphs) if graph.trigger >= 0]:
-        graphs = [data.graphs[place] for place in begun]
-        positions = np.concatenate([graph.structure.positions for graph in graphs])
-        cells = np.concatenate([graph.structure.cells for graph in graphs])
-        cores = np.stack([graph.structure.positions[graph.trigger] for graph in graphs])
-        places = {
-            name: located(said.select(begun), positions, cells, cores, radius) for name, said in predictions.items()
-        }
     return rare_event_scorecard(
         title,
         predictions,
         trained_on=trained_on,
-        localisations=places,
+        localisations=data.localisations(predictions, radius),
         prevalence=prevalence,
         resampling=resampling or Resampling(),
     )

@@ -19,7 +19,6 @@ from mechlearn.evaluation import (
     Resampling,
     SweepRow,
     detection_by_magnitude,
-    localisation,
     precision_recall,
     rare_event_scorecard,
     relabelled,
@@ -221,7 +220,8 @@ def size_findings(
 ) -> SizeFindings:
     """Score the models on the glasses of one size; no fit has seen the glasses that it is scored on."""
     predictions = predictions_of(config, data, confidences)
-    places = localisations_of(data, predictions, config.radius)
+    # All runs here had an event.
+    places = data.localisations(predictions, config.radius) or {}
     atoms = round(float(np.mean([graph.structure.atoms for graph in data.graphs])))
     title = f"First events in glasses of {atoms:,} atoms that were not trained on"
 
@@ -268,16 +268,6 @@ def place_of(found: Localisation, runs: Int[np.ndarray, " chosen"]) -> Localisat
         tuple(found.specimens[run] for run in runs),
         found.radius,
     )
-
-
-def localisations_of(
-    data: EventData, predictions: Mapping[str, EventPredictions], radius: float
-) -> dict[str, Localisation]:
-    """How near the top-ranked atom of each run is to the core of the event, by model."""
-    positions = np.concatenate([graph.structure.positions for graph in data.graphs])
-    cells = np.concatenate([graph.structure.cells for graph in data.graphs])
-    cores = np.stack([graph.structure.positions[graph.trigger] for graph in data.graphs])
-    return {name: localisation(says, positions, cells, cores, radius) for name, says in predictions.items()}
 
 
 def features_alone(data: EventData, threshold: float) -> list[FeatureAlone]:
