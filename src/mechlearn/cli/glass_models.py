@@ -171,16 +171,13 @@ def evaluate(
 
 def _kind(name: str) -> Any:
     """The kind of model of that name; of a name that is none the nearest is suggested."""
-    from difflib import get_close_matches
-
     from mechlearn.errors import InputError
     from mechlearn.glasses.event_settings import KINDS
+    from mechlearn.studies.configuration import suggestion
 
     if name in KINDS:
         return name
-    near = get_close_matches(name.lower(), KINDS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(KINDS)}"
-    raise InputError(f"training a model: there is no kind {name!r}; {hint}")
+    raise InputError(f"training a model: there is no kind {name!r}; {suggestion(name, KINDS)}")
 
 
 def _features(data: EventData, names: Sequence[str]) -> tuple[str, ...]:

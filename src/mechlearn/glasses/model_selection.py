@@ -190,14 +190,33 @@ def held_out_confidences(
                 f"predicting out of fold: {specimen} is tested by {tested.count(specimen)} of the folds; give folds "
                 "that test each specimen once"
             )
-    found = np.empty(int(data.offsets[-1]))
-    specimen_of_atom = np.repeat([graph.specimen for graph in data.graphs], np.diff(data.offsets))
+    parts = []
     for model, fold in zip(models_by_fold, folds, strict=True):
         refuse_shared_specimens((*model.trained_on, *fold.validation), fold.test)
-        own = np.isin(specimen_of_atom, fold.test)
-        if own.any():
-            found[own] = model.confidences(data.of_specimens(fold.test))
-    return found
+        here = set(fold.test) & set(data.specimens)
+        parts.append(model.confidences(data.of_specimens(fold.test)) if here else np.empty(0))
+    return gathered(data, folds, parts)
+
+
+def gathered(
+    data: EventData, folds: Sequence[Fold], parts: Sequence[Float[np.ndarray, " _"]]
+) -> Float[np.ndarray, " atoms"]:
+    """Confidences of the test specimens of each fold, put in the order of all graphs.
+
+    Parameters
+    ----------
+    data
+        Graphs of the specimens of the folds.
+    folds
+        Each specimen is tested by one.
+    parts
+        Of each fold, its graphs in the order of the data.
+    """
+    together = np.full(len(data.d2min), np.nan)
+    owner = np.repeat([graph.specimen for graph in data.graphs], np.diff(data.offsets))
+    for fold, part in zip(folds, parts, strict=True):
+        together[np.isin(owner, fold.test)] = part
+    return together
 
 
 # ---------------------------------------------------------------------- cross-validation

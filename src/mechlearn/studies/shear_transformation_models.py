@@ -26,7 +26,7 @@ from mechlearn.glasses.feature_folder import (
     paper_features,
 )
 from mechlearn.glasses.glass_recipe import percentages
-from mechlearn.glasses.model_selection import cross_validate, folds_by_specimen, grid, imbalance_treatments
+from mechlearn.glasses.model_selection import cross_validate, folds_by_specimen, gathered, grid, imbalance_treatments
 from mechlearn.learning import load_arrays, save_arrays
 from mechlearn.studies.configuration import suggestion
 from mechlearn.studies.context import StudyContext
@@ -248,17 +248,6 @@ def held_out(
         if "larger" in data:
             said["larger"][plan.name] = np.mean([found["larger"] for found in arrays], axis=0)
     return dict(said)
-
-
-def gathered(
-    data: EventData, folds: Sequence[Fold], parts: Sequence[Float[np.ndarray, " _"]]
-) -> Float[np.ndarray, " atoms"]:
-    """Confidences of the test specimens of each fold, put in the order of all graphs."""
-    together = np.full(len(data.d2min), np.nan)
-    owner = np.repeat([graph.specimen for graph in data.graphs], np.diff(data.offsets))
-    for fold, part in zip(folds, parts, strict=True):
-        together[np.isin(owner, fold.test)] = part
-    return together
 
 
 def predictions_of(
