@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- begin: ratios -->", "<!-- end: ratios -->"
 
 _ORDER = [*(f"bispectrum-{twojmax}" for twojmax in (2, 4, 6, 8)), "snap-forces-8", "snap-batch-8"]
-_ORDER += ["eam-forces", "eam-structure", "aqs-step"]
+_ORDER += ["eam-forces", "eam-structure", "aqs-step", "swaps"]
 _ORDER += ["fit-tungsten", "entropy-generation", "train-A1", "train-B1"]
 
 #: Of the quicker side in one turn.

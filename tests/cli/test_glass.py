@@ -180,6 +180,10 @@ def test_what_cannot_be_trained(mechlearn: Callable, made: Set, tmp_path: Path, 
         (["--atoms", 100], "narrower than twice the cutoff"),
         (["--potential", "absent.eam.alloy"], "absent.eam.alloy"),
         (["--rate", 0], "the quench rate is 0"),
+        (["--window", 700, 1300], "the temperatures [2000.0, 700.0, 1300.0, 300.0] do not fall"),
+        (["--swaps", 0], "the number of swaps is 0"),
+        (["--swaps", 50, "--composition", "Cu100"], "has one element; leave the swaps out"),
+        (["--timestep", -0.1], "the time step is -0.1"),
     ],
 )
 def test_glasses_that_cannot_be_prepared(mechlearn: Callable, tmp_path: Path, words: list, found: str) -> None:

@@ -8,17 +8,21 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 
 from glassy_cells import random_structure
+from mechlearn.engines.lammps import lammps_session
 from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.crystallinity import crystalline_atoms, refuse_crystals
 from mechlearn.glasses.glass_recipe import GlassRecipe, Liquid, Quench, Swaps, percentages
-from mechlearn.glasses.preparation import prepare_glass, prepare_glasses
+from mechlearn.glasses.preparation import _fill, _swap, prepare_glass, prepare_glasses
 from mechlearn.interactions import LammpsPotential, kob_andersen
 from mechlearn.records import read_json
 from mechlearn.structures import StructureBatch
 
 #: Hotter and faster than any that means something.
 HASTY = GlassRecipe(
-    atoms=230, liquid=Liquid(5000.0, 0.6), quench=Quench(2e16), swaps=Swaps(4000.0, 0.1, every=10, attempts=2)
+    atoms=230,
+    liquid=Liquid(5000.0, 0.6),
+    quench=Quench(2e16, window=(4000.0, 1000.0), fast_rate=4e16),
+    swaps=Swaps(per_atom=5.0, every=20),
 )
 HASTY_MIXTURE = replace(GlassRecipe.kob_andersen(160), liquid=Liquid(6.0, 0.5), quench=Quench(60.0, 0.05, None))
 
@@ -109,9 +113,41 @@ def test_a_melt_that_does_not_flow():
         prepare_glass(replace(HASTY_MIXTURE, liquid=Liquid(0.5, 0.1)))
 
 
-def test_temperatures_have_to_fall():
+@pytest.mark.parametrize(
+    "quench", [Quench(temperature=6000.0), Quench(window=(6000.0, 500.0)), Quench(window=(4e2, 5e2))]
+)
+def test_temperatures_have_to_fall(quench):
     with pytest.raises(InputError, match="do not fall"):
-        replace(HASTY, quench=Quench(temperature=6000.0))
+        replace(HASTY, quench=quench)
+
+
+def test_the_rate_holds_in_the_window_and_what_is_outside_goes_fast():
+    legs = HASTY.cooling
+    assert [(leg.start, leg.end) for leg in legs] == [(5000.0, 4000.0), (4000.0, 1000.0), (1000.0, 300.0)]
+    # K / (K/s), in ps
+    assert [leg.duration for leg in legs] == pytest.approx([0.025, 0.15, 0.0175])
+    assert HASTY.steps == 300 + 12 + 75 + 9
+    assert replace(HASTY, timestep=0.004).steps == 150 + 6 + 38 + 4
+
+
+def test_lammps_goes_on_with_the_swapped_atoms():
+    recipe = replace(HASTY, swaps=Swaps(per_atom=200.0))
+    with lammps_session() as lmp:
+        types = np.random.default_rng(0).permutation(recipe.model.types(recipe.counts))
+        _fill(lmp, recipe.model, types, 17.0, np.random.default_rng(0))
+        lmp.commands_string("velocity all create 5000 7\nfix motion all nve\nrun 100")
+        before = lmp.get_thermo("pe"), lmp.get_thermo("ke")
+        swapped = _swap(lmp, recipe, 5000.0, np.random.default_rng(1))
+        lmp.command("run 0")
+        after = lmp.get_thermo("pe"), lmp.get_thermo("ke")
+    assert swapped.accepted > 10
+    assert after[0] - before[0] == pytest.approx(swapped.energy, abs=1e-6)
+    assert after[1] == pytest.approx(before[1], rel=1e-12)
+
+
+def test_swaps_of_one_element():
+    with pytest.raises(InputError, match="leave the swaps out"):
+        replace(HASTY, composition="Cu100")
 
 
 CRYSTALS = {

@@ -106,13 +106,29 @@ def prepare(
             show_default=False,
         ),
     ] = None,
-    swaps: Annotated[
+    window: Annotated[
         tuple[float, float] | None,
         typer.Option(
-            metavar="K PS",
-            help="Rest at a temperature for a duration on the way down, swapping unlike atoms: better relaxed glasses.",
+            metavar="HOT COLD",
+            help="Temperatures between which the rate holds; outside it cools at --fast-rate.",
             show_default=False,
         ),
+    ] = None,
+    fast_rate: Annotated[
+        float | None, typer.Option(metavar="K/S", help="Rate above and below the window; by default 1e14.")
+    ] = None,
+    swaps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Monte Carlo swaps of unlike atoms while it cools, N tried for each atom every 25 steps: glasses as "
+            "well relaxed as those cooled thousands of times as slowly; 50 is a good number.",
+            show_default=False,
+        ),
+    ] = None,
+    timestep: Annotated[
+        float | None,
+        typer.Option(metavar="PS", help="Of the dynamics; by default 0.002 (0.005 for kob-andersen)."),
     ] = None,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
@@ -125,11 +141,12 @@ def prepare(
     recipe = recipe_of(
         potential,
         {"temperature": temperature, "duration": duration},
-        {"rate": rate, "pressure": pressure},
+        {"rate": rate, "pressure": pressure, "window": window, "fast_rate": fast_rate},
         composition=composition,
         atoms=atoms,
         pressure_at_rest=pressure_at_rest,
-        swaps=None if swaps is None else Swaps(*swaps),
+        timestep=timestep,
+        swaps=None if swaps is None else Swaps(swaps),
     )
     hours = recipe.steps * recipe.atoms * count * _SECONDS_PER_ATOM_STEP / 3600.0
     say(

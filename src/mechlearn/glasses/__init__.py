@@ -16,7 +16,7 @@ from mechlearn.glasses.feature_campaign import (
 )
 from mechlearn.glasses.feature_table import Feature, FeatureTable
 from mechlearn.glasses.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassModel, GlassRecipe, Liquid, Quench, Swaps
+from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, CoolingLeg, GlassModel, GlassRecipe, Liquid, Quench, Swaps
 from mechlearn.glasses.interstices import interstice_features, metallic_radii
 from mechlearn.glasses.labels import TransformedGroup, first_groups, transformed_group
 from mechlearn.glasses.loading_axes import loading_frame
@@ -38,6 +38,7 @@ from mechlearn.glasses.preparation import PreparedGlass, prepare_glass, prepare_
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear
 from mechlearn.glasses.shear_campaign import shear_glasses
 from mechlearn.glasses.shear_runs import ShearRun, ShearRuns, read_run, specimen_key, write_run
+from mechlearn.glasses.swaps import Swapped, swap_unlike_atoms
 from mechlearn.glasses.voronoi import VoronoiCells, voronoi_cells
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "SENSES",
     "AtomicProperties",
     "CandidateScores",
+    "CoolingLeg",
     "CriticalMode",
     "CrossValidation",
     "EventData",
@@ -78,6 +80,7 @@ __all__ = [
     "ShearSettings",
     "ShearState",
     "ShearStep",
+    "Swapped",
     "Swaps",
     "TransformedGroup",
     "VoronoiCells",
@@ -116,6 +119,7 @@ __all__ = [
     "shear_glasses",
     "shear_settings_for",
     "specimen_key",
+    "swap_unlike_atoms",
     "transformed_group",
     "voronoi_cells",
     "write_maps",

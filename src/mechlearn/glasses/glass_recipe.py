@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +15,7 @@ from mechlearn.errors import InputError
 from mechlearn.interactions import EamPotential, LennardJones, kob_andersen, read_eam
 from mechlearn.interactions.lammps_files import read_interaction
 from mechlearn.interactions.pair_functions import pair_place
+from mechlearn.units import BOLTZMANN
 
 #: The name of the Kob–Andersen mixture among potentials.
 KOB_ANDERSEN: Final = "kob-andersen"
@@ -48,33 +49,34 @@ class Quench:
         Where cooling ends, K.
     pressure : float or None
         Of the melt and throughout, GPa; None keeps the volume.
+    window : (float, float) or None
+        Two temperatures, K, between which the rate holds; above and below it cools at ``fast_rate``.  A melt finds its
+        places by itself and a glass no longer does: what is saved there can be spent in between.  None: one rate.
+    fast_rate : float
+        K/s.
     """
 
     rate: float = 1e12
     temperature: float = 300.0
     pressure: float | None = 0.0
+    window: tuple[float, float] | None = None
+    fast_rate: float = 1e14
 
 
 @dataclass(frozen=True)
 class Swaps:
-    """Monte Carlo swaps of unlike atoms during a rest on the way down: a way to better-relaxed glasses.
+    """Monte Carlo swaps of unlike atoms while the melt cools: a way to better relaxed glasses.
 
     Attributes
     ----------
-    temperature : float
-        Of the rest, between those of the melt and of the glass, K.
-    duration : float
-        ps.
+    per_atom : float
+        Swaps tried in a round, for each atom.
     every : int
-        Steps between rounds of swaps.
-    attempts : int
-        Swaps tried in a round, for each pair of elements.
+        Steps between rounds.
     """
 
-    temperature: float = 900.0
-    duration: float = 100.0
-    every: int = 50
-    attempts: int = 20
+    per_atom: float = 20.0
+    every: int = 25
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class GlassRecipe:
     liquid, quench : Liquid, Quench
     swaps : Swaps or None
         None for plain cooling.
+    timestep : float or None
+        Of the dynamics, ps; by default 0.002 (0.005 τ for the Kob–Andersen mixture).
     volume_per_atom : float or None
         At the start, Å³; by default that of the elements' crystals and a tenth more.
     largest_crystalline_share : float
@@ -121,29 +125,34 @@ class GlassRecipe:
     liquid: Liquid = field(default_factory=Liquid)
     quench: Quench = field(default_factory=Quench)
     swaps: Swaps | None = None
+    timestep: float | None = None
     volume_per_atom: float | None = None
     largest_crystalline_share: float = 0.1
     pressure_at_rest: float | None = None
 
     def __post_init__(self) -> None:
         percentages(self.composition)
+        quench, swaps = self.quench, self.swaps
         positive = {
             "atoms": self.atoms,
             "liquid temperature": self.liquid.temperature,
             "liquid duration": self.liquid.duration,
-            "quench rate": self.quench.rate,
-            "quench temperature": self.quench.temperature,
+            "quench rate": quench.rate,
+            "quench temperature": quench.temperature,
+            "fast quench rate": quench.fast_rate,
+            "volume per atom": self.volume_per_atom,
+            "time step": self.timestep,
+            "number of swaps": None if swaps is None else swaps.per_atom,
+            "number of steps between swaps": None if swaps is None else swaps.every,
         }
-        positive |= {} if self.volume_per_atom is None else {"volume per atom": self.volume_per_atom}
-        positive |= {} if self.swaps is None else {f"swap {name}": value for name, value in asdict(self.swaps).items()}
         for name, value in positive.items():
-            if not (np.isfinite(value) and value > 0):
+            if value is not None and not (np.isfinite(value) and value > 0):
                 raise InputError(f"preparing glasses: the {name} is {value}; give a positive number")
-        ladder = [self.liquid.temperature, self.quench.temperature]
-        if self.swaps is not None:
-            ladder.insert(1, self.swaps.temperature)
+        ladder = [self.liquid.temperature, *(quench.window or ()), quench.temperature]
         if ladder != sorted(ladder, reverse=True) or ladder[0] == ladder[-1]:
             raise InputError(f"preparing glasses: the temperatures {ladder} do not fall; give the melt's first")
+        if swaps is not None and len(percentages(self.composition)) < 2:
+            raise InputError(f"preparing glasses: {self.composition} has one element; leave the swaps out")
 
     @classmethod
     def kob_andersen(cls, atoms: int = 1000, rate: float = 1e-4, duration: float = 500.0) -> GlassRecipe:
@@ -175,7 +184,8 @@ class GlassRecipe:
         InputError
             There is no such file, or it does not know an element.
         """
-        return _model(self.potential, tuple(percentages(self.composition)))
+        model = _model(self.potential, tuple(percentages(self.composition)))
+        return model if self.timestep is None else replace(model, timestep=self.timestep)
 
     @property
     def steps(self) -> int:
@@ -184,13 +194,36 @@ class GlassRecipe:
 
     @property
     def durations(self) -> tuple[float, ...]:
-        """Of the melt, of the cooling to the rest, of the rest and of the cooling after it, ps."""
-        first, last = self.liquid.temperature, self.quench.temperature
-        pace = self.quench.rate * self.model.seconds_per_time
-        if self.swaps is None:
-            return self.liquid.duration, (first - last) / pace
-        middle = self.swaps.temperature
-        return self.liquid.duration, (first - middle) / pace, self.swaps.duration, (middle - last) / pace
+        """Of the melt and of each leg of the cooling, ps."""
+        return self.liquid.duration, *(leg.duration for leg in self.cooling)
+
+    @property
+    def cooling(self) -> tuple[CoolingLeg, ...]:
+        """The legs of the cooling: one, or one above, one in and one below the window of the quench."""
+        quench, first, last = self.quench, self.liquid.temperature, self.quench.temperature
+        slow, fast = (rate * self.model.seconds_per_time for rate in (quench.rate, quench.fast_rate))
+        if quench.window is None:
+            return (CoolingLeg(first, last, (first - last) / slow),)
+        hot, cold = quench.window
+        ends = ((first, hot, fast), (hot, cold, slow), (cold, last, fast))
+        return tuple(CoolingLeg(start, end, (start - end) / pace) for start, end, pace in ends if start > end)
+
+
+@dataclass(frozen=True)
+class CoolingLeg:
+    """A leg of the cooling, at one rate.
+
+    Attributes
+    ----------
+    start, end : float
+        Temperatures, K.
+    duration : float
+        ps.
+    """
+
+    start: float
+    end: float
+    duration: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +245,8 @@ class GlassModel:
         What one ps is in the unit of time of a rate.
     pressure_unit : float
         One GPa in LAMMPS's unit.
+    boltzmann : float
+        k_B, eV/K.
     """
 
     potential: EamPotential | LennardJones
@@ -221,6 +256,7 @@ class GlassModel:
     timestep: float
     seconds_per_time: float
     pressure_unit: float
+    boltzmann: float
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -233,6 +269,11 @@ class GlassModel:
         if self.units == "lj":
             return (1.0,) * len(self.elements)
         return tuple(float(atomic_masses[atomic_numbers[element]]) for element in self.elements)
+
+    @property
+    def numbers(self) -> Int[np.ndarray, " elements"]:
+        """Atomic numbers of the elements."""
+        return np.array([atomic_numbers[element] for element in self.elements])
 
     @property
     def cutoff(self) -> float:
@@ -280,7 +321,7 @@ def _model(potential: str, elements: tuple[str, ...]) -> GlassModel:
         return _kob_andersen_model(elements)
     eam = read_eam(potential, elements)
     commands = read_interaction([potential], elements)
-    return GlassModel(eam, "metal", commands.pair_style, commands.pair_coeff, 0.002, 1e-12, 1e4)
+    return GlassModel(eam, "metal", commands.pair_style, commands.pair_coeff, 0.002, 1e-12, 1e4, BOLTZMANN)
 
 
 def _kob_andersen_model(elements: tuple[str, ...]) -> GlassModel:
@@ -300,4 +341,4 @@ def _kob_andersen_model(elements: tuple[str, ...]) -> GlassModel:
             energy = f"{a!r}/r^12-{b!r}/r^6+({c0!r})+({c1!r})*r^2+({c2!r})*r^4"
             commands.append(f'{first + 1} {second + 1} "{energy}" {float(np.sqrt(square))!r}')
     cutoff = float(potential.cutoffs.max())
-    return GlassModel(potential, "lj", f"lepton {cutoff!r}", tuple(commands), 0.005, 1.0, 1.0)
+    return GlassModel(potential, "lj", f"lepton {cutoff!r}", tuple(commands), 0.005, 1.0, 1.0, 1.0)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import ctypes
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase.build import bulk
-from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
 from mechlearn.engines.lammps import Lammps, lammps_session
@@ -19,8 +18,10 @@ from mechlearn.engines.structure_sets import make_set
 from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.box_relaxation import RelaxedCell, relax_cell
 from mechlearn.glasses.crystallinity import refuse_crystals
-from mechlearn.glasses.glass_recipe import GlassModel, GlassRecipe
+from mechlearn.glasses.glass_recipe import CoolingLeg, GlassModel, GlassRecipe
 from mechlearn.glasses.minimisation import Minimum, minimise
+from mechlearn.glasses.swaps import Swapped, swap_unlike_atoms
+from mechlearn.interactions.checks import species_indices
 from mechlearn.records import write_json
 from mechlearn.structures import StructureBatch, StructureSet
 from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
@@ -102,9 +103,9 @@ def prepare_glass(recipe: GlassRecipe, seed: int = 0, index: int = 0) -> Prepare
             )
         swapped = _cool(lmp, recipe, rng)
         positions, cell = _atoms_of(lmp, len(types))
+        types = _types_of(lmp)
     _check_width(cell, len(types), model.cutoff, doing)
-    numbers = np.array([atomic_numbers[element] for element in model.elements])[types - 1]
-    raw = StructureBatch.from_arrays(positions, cell[None], numbers, [len(types)])
+    raw = StructureBatch.from_arrays(positions, cell[None], model.numbers[types - 1], [len(types)])
     minimum = _at_rest(recipe, raw)
     if not minimum.converged:
         raise WorkError(
@@ -264,42 +265,68 @@ def _melt(lmp: Lammps, recipe: GlassRecipe, rng: np.random.Generator) -> float:
 
 
 def _cool(lmp: Lammps, recipe: GlassRecipe, rng: np.random.Generator) -> float:
-    """Cool the melt, with a rest for swaps where they are wanted; the share of swaps that were accepted."""
-    first, last, durations = recipe.liquid.temperature, recipe.quench.temperature, recipe.durations
+    """Cool the melt, with rounds of swaps where they are wanted; the share of swaps that were accepted."""
     if recipe.swaps is None:
-        _run(lmp, recipe, first, last, durations[1])
+        for leg in recipe.cooling:
+            _run(lmp, recipe, leg.start, leg.end, leg.duration)
         return float("nan")
-    rest = recipe.swaps
-    _run(lmp, recipe, first, rest.temperature, durations[1])
-    pairs = list(combinations(range(1, len(recipe.model.elements) + 1), 2))
-    if not pairs:
-        raise InputError(f"swapping atoms: {recipe.composition} has one element; leave the swaps out")
-    for number, (one, other) in enumerate(pairs):
-        lmp.command(
-            f"fix swap{number} all atom/swap {rest.every} {rest.attempts} {_draw(rng)} {rest.temperature!r} "
-            f"ke yes types {one} {other}"
-        )
-    _run(lmp, recipe, rest.temperature, rest.temperature, durations[2])
-    tried, accepted = (
-        sum(float(lmp.extract_fix(f"swap{number}", 0, 1, place)) for number in range(len(pairs))) for place in (0, 1)
-    )
-    for number in range(len(pairs)):
-        lmp.command(f"unfix swap{number}")
-    _run(lmp, recipe, rest.temperature, last, durations[3])
+    tried = accepted = 0
+    for leg in recipe.cooling:
+        for temperature in _in_rounds(lmp, recipe, leg, recipe.swaps.every):
+            swapped = _swap(lmp, recipe, temperature, rng)
+            tried, accepted = tried + swapped.tried, accepted + swapped.accepted
     return accepted / tried if tried else float("nan")
 
 
+def _in_rounds(lmp: Lammps, recipe: GlassRecipe, leg: CoolingLeg, every: int) -> Iterator[float]:
+    """Run a leg in rounds of so many steps; yields the temperature after each, while all is at rest."""
+    steps, begun = recipe.model.steps(leg.duration), int(lmp.extract_global("ntimestep"))
+    lmp.command(_motion(recipe, leg.start, leg.end))
+    for done in range(0, steps, every):
+        now = min(every, steps - done)
+        # With start and stop the thermostat goes on along the whole leg.
+        lmp.command(f"run {now} start {begun} stop {begun + steps} post no")
+        yield leg.start + (leg.end - leg.start) * (done + now) / steps
+    lmp.command("unfix motion")
+
+
+def _swap(lmp: Lammps, recipe: GlassRecipe, temperature: float, rng: np.random.Generator) -> Swapped:
+    """One round of swaps; every atom keeps its kinetic energy."""
+    model, swaps = recipe.model, recipe.swaps
+    assert swaps is not None
+    positions, cell = _atoms_of(lmp, recipe.atoms)
+    types = _types_of(lmp)
+    structure = StructureBatch.from_arrays(positions, cell[None], model.numbers[types - 1], [recipe.atoms])
+    trials = max(1, round(swaps.per_atom * recipe.atoms))
+    swapped = swap_unlike_atoms(model.potential, structure, model.boltzmann * temperature, trials, _draw(rng))
+    changed = species_indices(swapped.structure, model.elements, model.potential.name) + 1
+    masses = np.array(model.masses)
+    velocities = np.array(lmp.gather_atoms("v", 1, 3), dtype=np.float64).reshape(-1, 3)
+    velocities *= np.sqrt(masses[types - 1] / masses[changed - 1])[:, None]
+    lmp.scatter_atoms("type", 0, 1, (ctypes.c_int * recipe.atoms)(*changed.tolist()))
+    lmp.scatter_atoms("v", 1, 3, (ctypes.c_double * (3 * recipe.atoms))(*velocities.ravel().tolist()))
+    return swapped
+
+
 def _run(lmp: Lammps, recipe: GlassRecipe, start: float, end: float, duration: float) -> None:
-    """Run with a thermostat from one temperature to another, and with a barostat where there is a pressure."""
+    """Run from one temperature to another."""
+    lmp.command(_motion(recipe, start, end))
+    lmp.command(f"run {recipe.model.steps(duration)}")
+    lmp.command("unfix motion")
+
+
+def _motion(recipe: GlassRecipe, start: float, end: float) -> str:
+    """Motion with a thermostat from one temperature to another, and with a barostat where there is a pressure."""
     model, pressure = recipe.model, recipe.quench.pressure
     heat = f"temp {start!r} {end!r} {_THERMOSTAT * model.timestep!r}"
     if pressure is None:
-        lmp.command(f"fix motion all nvt {heat}")
-    else:
-        stress = float(pressure * model.pressure_unit)
-        lmp.command(f"fix motion all npt {heat} iso {stress!r} {stress!r} {_BAROSTAT * model.timestep!r}")
-    lmp.command(f"run {model.steps(duration)}")
-    lmp.command("unfix motion")
+        return f"fix motion all nvt {heat}"
+    stress = float(pressure * model.pressure_unit)
+    return f"fix motion all npt {heat} iso {stress!r} {stress!r} {_BAROSTAT * model.timestep!r}"
+
+
+def _types_of(lmp: Lammps) -> Int[np.ndarray, " atoms"]:
+    return np.array(lmp.gather_atoms("type", 0, 1), dtype=np.int64)
 
 
 def _atoms_of(lmp: Lammps, count: int) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3 3"]]:

@@ -44,6 +44,14 @@ class PreparationPlan(_Table):
         Of the melt, K and ps.
     quench_rate, quench_temperature : float
         K/s, and where cooling ends, K.
+    quench_window : (float, float) or None
+        Temperatures, K, between which the rate holds; above and below it is ``fast_rate``, K/s.
+    swaps_per_atom : float
+        Monte Carlo swaps of unlike atoms tried in a round, for each atom; 0 for none.
+    swap_every : int
+        Steps between rounds.
+    timestep : float or None
+        ps; by default that of :class:`mechlearn.glasses.GlassRecipe`.
     pressure : float
         GPa.
     """
@@ -55,7 +63,23 @@ class PreparationPlan(_Table):
     liquid_duration: float = Field(default=100.0, gt=0)
     quench_rate: float = Field(default=1e13, gt=0)
     quench_temperature: float = Field(default=300.0, gt=0)
+    quench_window: tuple[float, float] | None = None
+    fast_rate: float = Field(default=1e14, gt=0)
+    swaps_per_atom: float = Field(default=0.0, ge=0)
+    swap_every: int = Field(default=25, ge=1)
+    timestep: float | None = Field(default=None, gt=0)
     pressure: float = 0.0
+
+    @property
+    def cooling(self) -> str:
+        """How it is cooled, in words."""
+        told = f"at {self.quench_rate:.2g} K/s"
+        if self.quench_window is not None:
+            hot, cold = self.quench_window
+            told += f" between {hot:g} and {cold:g} K (at {self.fast_rate:.2g} K/s above and below)"
+        if self.swaps_per_atom:
+            told += f", with {self.swaps_per_atom:g} swaps of unlike atoms for each atom every {self.swap_every} steps,"
+        return told
 
 
 class LargerPlan(_Table):
@@ -268,11 +292,17 @@ _TREATED = (ModelPlan(kind="gat", features="paper"), ModelPlan(kind="boosting", 
 
 LAPTOP = ShearTransformationConfig(
     preparation=PreparationPlan(
-        specimens=75, atoms=2000, liquid_temperature=2000.0, liquid_duration=20.0, quench_rate=5e13
+        specimens=75,
+        atoms=2000,
+        liquid_duration=10.0,
+        quench_rate=1.5e13,
+        quench_window=(1300.0, 700.0),
+        swaps_per_atom=50.0,
+        timestep=0.004,
     ),
     larger=LargerPlan(specimens=10, atoms=10_000),
     models=(*model_plans(epochs=40), *_OTHERS),
-    imbalance=ImbalancePlan(models=_TREATED),
+    imbalance=ImbalancePlan(models=tuple(plan.model_copy(update={"epochs": 12}) for plan in _TREATED), folds=3),
 )
 
 PAPER = ShearTransformationConfig(

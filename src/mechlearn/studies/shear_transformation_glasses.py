@@ -9,7 +9,7 @@ from typing import Final, Literal
 from mechlearn.errors import InputError
 from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.feature_campaign import FeatureFolder, feature_runs
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassRecipe, Liquid, Quench, percentages
+from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassRecipe, Liquid, Quench, Swaps, percentages
 from mechlearn.glasses.minimisation import MinimisationSettings
 from mechlearn.glasses.named_potentials import glass_potential, shear_settings_for
 from mechlearn.glasses.preparation import prepare_glasses
@@ -82,7 +82,15 @@ def recipe_of(config: ShearTransformationConfig, size: Size) -> GlassRecipe:
         atoms=config.larger.atoms if larger and config.larger is not None else plan.atoms,
         potential=config.potential,
         liquid=Liquid(plan.liquid_temperature, plan.liquid_duration),
-        quench=Quench(plan.quench_rate, plan.quench_temperature, None if mixture else plan.pressure),
+        quench=Quench(
+            plan.quench_rate,
+            plan.quench_temperature,
+            None if mixture else plan.pressure,
+            plan.quench_window,
+            plan.fast_rate,
+        ),
+        swaps=Swaps(plan.swaps_per_atom, plan.swap_every) if plan.swaps_per_atom else None,
+        timestep=plan.timestep,
         volume_per_atom=_MIXTURE_VOLUME if mixture else None,
     )
 

@@ -14,7 +14,7 @@ from mechlearn.glasses.event_data import EventData
 from mechlearn.glasses.event_models import fit_event_model
 from mechlearn.glasses.event_settings import ModelSettings
 from mechlearn.glasses.feature_campaign import feature_runs
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, Liquid, Quench
+from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, Liquid
 from mechlearn.glasses.preparation import prepare_glass
 from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
 from mechlearn.glasses.shear_campaign import shear_glasses
@@ -135,7 +135,7 @@ def _glass(config: ShearTransformationConfig) -> tuple[StructureBatch, float, fl
             recipe,
             atoms=min(recipe.atoms, _ATOMS),
             liquid=Liquid(hot, duration),
-            quench=Quench(pace, recipe.quench.temperature, recipe.quench.pressure),
+            quench=replace(recipe.quench, rate=pace, window=None),
         )
         start = core_seconds()
         glass = prepare_glass(quick, config.seed, 0).structure

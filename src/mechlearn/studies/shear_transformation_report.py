@@ -183,7 +183,7 @@ def _made(config: ShearTransformationConfig) -> str:
     else:
         came = (
             f"{plan.composition} with {config.potential}: melts at {plan.liquid_temperature:g} K, each kept for "
-            f"{plan.liquid_duration:g} ps, cooled at {plan.quench_rate:.0e} K/s to {plan.quench_temperature:g} K at "
+            f"{plan.liquid_duration:g} ps, cooled {plan.cooling} to {plan.quench_temperature:g} K at "
             f"{plan.pressure:g} GPa, and brought to rest"
         )
     return (

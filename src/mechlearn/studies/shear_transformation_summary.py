@@ -16,9 +16,10 @@ from mechlearn.studies.shear_transformation_findings import GlassFindings, SizeF
 #: What Lee and Ryu (2022) report of their network, by key of a score.
 PAPER: Final = {"prevalence": 0.0018, "auc": 0.8508, "ap": 0.0160, "recall": 0.7002, "precision": 0.0086}
 
-
 #: From this AUC on most readers take a model for a good one.
 _LOOKS_GOOD: Final = 0.75
+#: K/s; glasses cooled no faster behave much like those that are cast, as far as simulations go.
+_SLOW: Final = 1e11
 
 
 def summary(config: ShearTransformationConfig, findings: GlassFindings) -> list[str]:
@@ -146,12 +147,9 @@ def _trust(config: ShearTransformationConfig, findings: GlassFindings) -> str:
     main = findings.main
     parts = [f"How far to trust it: {counted(len(main.specimens), 'glass', 'glasses')} of {main.atoms:,} atoms"]
     if config.glasses is None:
-        parts[0] += (
-            f", quenched at {config.preparation.quench_rate:.0e} K/s, far faster than any that is cast: such glasses "
-            "yield earlier and in more places"
-            if config.preparation.quench_rate > 1e11
-            else f", quenched at {config.preparation.quench_rate:.0e} K/s"
-        )
+        parts[0] += f", quenched {config.preparation.cooling.rstrip(',')}"
+        if config.preparation.quench_rate > _SLOW and not config.preparation.swaps_per_atom:
+            parts[0] += ", far faster than any that is cast: such glasses yield earlier and in more places"
     else:
         parts[0] += ", your own"
     parts[0] += "; the shear is athermal and as slow as can be."
