@@ -101,7 +101,7 @@ def mechanism_features(
     gradient: Float[np.ndarray, "3 3"],
     modes: Modes | None = None,
     cutoff: float = 5.0,
-    ahead: float = 1e-3,
+    ahead: float = 1e-2,
 ) -> FeatureTable:
     """What tells where a loading will set off the first shear transformation.
 
@@ -207,8 +207,10 @@ def _of_modes(
     features = (
         Feature("vibrality", "Σ|v|²/λ", "Å²/eV", _MODES),
         Feature("soft non-affine displacement", "Σ|v|²(c/λ)²", "Å²", _MODES),
-        Feature("softening", "−Σ|v|² s/λ", "1", "here"),
-        Feature("coupled softening", "−Σ|v|²(c/λ)² s/λ", "Å²", "here"),
+        Feature("softening", "Σ|v|² max(0, −s/λ)", "1", "here"),
+        Feature("coupled softening", "Σ|v|²(c/λ)² max(0, −s/λ)", "Å²", "here"),
     )
-    weights = (1.0 / soft, displacements, -changes / soft, -displacements * changes / soft)
+    # A mode that stiffens holds nothing up where another softens: only those that soften are counted.
+    softened = np.maximum(0.0, -changes / soft)
+    weights = (1.0 / soft, displacements, softened, displacements * softened)
     return FeatureTable(features, np.stack([weight @ shares for weight in weights], axis=1))
