@@ -7,13 +7,12 @@ import pytest
 from ase.build import bulk
 from ase.spacegroup import crystal
 
-from glassy_cells import random_structure
 from mechlearn.engines.lammps import lammps_session
 from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.crystallinity import crystalline_atoms, refuse_crystals
 from mechlearn.glasses.glass_recipe import GlassRecipe, Liquid, Quench, Swaps, percentages
 from mechlearn.glasses.preparation import _fill, _swap, prepare_glass, prepare_glasses
-from mechlearn.interactions import LammpsPotential, kob_andersen
+from mechlearn.interactions import LammpsPotential, acting_in_lammps
 from mechlearn.records import read_json
 from mechlearn.structures import StructureBatch
 
@@ -77,15 +76,6 @@ def test_a_specimen_depends_on_seed_and_index_alone_and_a_set_goes_on(tmp_path):
         prepare_glasses(HASTY_MIXTURE, 2, tmp_path / "whole", seed=2)
 
 
-def test_the_mixture_in_lammps_is_the_mixture_here():
-    structure = random_structure(("Ni", "P"), 40, 0.9, np.random.default_rng(0))
-    model = HASTY_MIXTURE.model
-    potential = LammpsPotential(model.pair_style, model.pair_coeff, model.elements)
-    here, there = kob_andersen().evaluate(structure), potential.evaluate(structure)
-    assert there.energies[0] == pytest.approx(here.energies[0], rel=1e-11)
-    np.testing.assert_allclose(there.forces, here.forces, rtol=1e-9, atol=1e-9)
-
-
 @pytest.mark.parametrize("composition", ["Cu64Zr35", "Cu64Zr37", "CuZr", "Cu50Xx50", "Cu50Cu50", "64Cu36Zr", ""])
 def test_compositions_that_are_none_or_do_not_sum(composition):
     with pytest.raises(InputError, match=r"sum to 100|is none"):
@@ -135,11 +125,12 @@ def test_lammps_goes_on_with_the_swapped_atoms():
     with lammps_session() as lmp:
         types = np.random.default_rng(0).permutation(recipe.model.types(recipe.counts))
         _fill(lmp, recipe.model, types, 17.0, np.random.default_rng(0))
-        lmp.commands_string("velocity all create 5000 7\nfix motion all nve\nrun 100")
-        before = lmp.get_thermo("pe"), lmp.get_thermo("ke")
-        swapped = _swap(lmp, recipe, 5000.0, np.random.default_rng(1))
-        lmp.command("run 0")
-        after = lmp.get_thermo("pe"), lmp.get_thermo("ke")
+        with acting_in_lammps(lmp, recipe.model.potential, recipe.model.elements):
+            lmp.commands_string("velocity all create 5000 7\nfix motion all nve\nrun 100")
+            before = lmp.get_thermo("pe"), lmp.get_thermo("ke")
+            swapped = _swap(lmp, recipe, 5000.0, np.random.default_rng(1))
+            lmp.command("run 0")
+            after = lmp.get_thermo("pe"), lmp.get_thermo("ke")
     assert swapped.accepted > 10
     assert after[0] - before[0] == pytest.approx(swapped.energy, abs=1e-6)
     assert after[1] == pytest.approx(before[1], rel=1e-12)

@@ -60,7 +60,7 @@ PotentialOption = Annotated[
 ]
 
 #: Seconds an atom and time step of embedded atoms takes on one core, for a word on what is to come.
-_SECONDS_PER_ATOM_STEP = 5e-6
+_SECONDS_PER_ATOM_STEP = 2e-6
 
 
 @app.command(

@@ -13,8 +13,6 @@ from jaxtyping import Int
 
 from mechlearn.errors import InputError
 from mechlearn.interactions import EamPotential, LennardJones, kob_andersen, read_eam
-from mechlearn.interactions.lammps_files import read_interaction
-from mechlearn.interactions.pair_functions import pair_place
 from mechlearn.units import BOLTZMANN
 
 #: The name of the Kob–Andersen mixture among potentials.
@@ -189,7 +187,7 @@ class GlassRecipe:
 
     @property
     def steps(self) -> int:
-        """How many time steps a specimen takes; each costs about 5 µs an atom on one core with EAM."""
+        """How many time steps a specimen takes; each costs about 2 µs an atom on one core with EAM."""
         return sum(self.model.steps(duration) for duration in self.durations)
 
     @property
@@ -228,17 +226,14 @@ class CoolingLeg:
 
 @dataclass(frozen=True, eq=False)
 class GlassModel:
-    """Interactions as LAMMPS takes them, and the same as a potential with derivatives.
+    """A potential with derivatives, and the units in which LAMMPS moves its atoms.
 
     Attributes
     ----------
     potential : EamPotential or LennardJones
-        What minimises and is sheared.
+        What moves the atoms of the melt, minimises and is sheared; LAMMPS's type ``n`` is its ``n``-th element.
     units : str
         LAMMPS's, ``"metal"`` or ``"lj"``.
-    pair_style : str
-    pair_coeff : tuple of str
-        LAMMPS's type ``n`` is the ``n``-th element.
     timestep : float
         ps.
     seconds_per_time : float
@@ -251,8 +246,6 @@ class GlassModel:
 
     potential: EamPotential | LennardJones
     units: str
-    pair_style: str
-    pair_coeff: tuple[str, ...]
     timestep: float
     seconds_per_time: float
     pressure_unit: float
@@ -317,28 +310,12 @@ def percentages(composition: str) -> dict[str, float]:
 
 @lru_cache(maxsize=4)
 def _model(potential: str, elements: tuple[str, ...]) -> GlassModel:
-    if potential == KOB_ANDERSEN:
-        return _kob_andersen_model(elements)
-    eam = read_eam(potential, elements)
-    commands = read_interaction([potential], elements)
-    return GlassModel(eam, "metal", commands.pair_style, commands.pair_coeff, 0.002, 1e-12, 1e4, BOLTZMANN)
-
-
-def _kob_andersen_model(elements: tuple[str, ...]) -> GlassModel:
-    """The mixture as ``pair_style lepton``: no other style of LAMMPS ends its pairs as the potential here does."""
-    potential = kob_andersen()
-    if set(elements) - set(potential.elements):
+    if potential != KOB_ANDERSEN:
+        return GlassModel(read_eam(potential, elements), "metal", 0.002, 1e-12, 1e4, BOLTZMANN)
+    mixture = kob_andersen()
+    if set(elements) - set(mixture.elements):
         raise InputError(
             f"preparing glasses: the elements {', '.join(elements)} are not those of the Kob–Andersen mixture; "
             "give Ni80P20 (its particles A and B)"
         )
-    count = len(potential.elements)
-    rows = potential.functions.closed.reshape(-1, 8)
-    commands = []
-    for first in range(count):
-        for second in range(first, count):
-            a, b, c0, c1, c2, square = (float(value) for value in rows[pair_place(first, second, count)][:6])
-            energy = f"{a!r}/r^12-{b!r}/r^6+({c0!r})+({c1!r})*r^2+({c2!r})*r^4"
-            commands.append(f'{first + 1} {second + 1} "{energy}" {float(np.sqrt(square))!r}')
-    cutoff = float(potential.cutoffs.max())
-    return GlassModel(potential, "lj", f"lepton {cutoff!r}", tuple(commands), 0.005, 1.0, 1.0, 1.0)
+    return GlassModel(mixture, "lj", 0.005, 1.0, 1.0, 1.0)

@@ -21,6 +21,7 @@ from mechlearn.glasses.crystallinity import refuse_crystals
 from mechlearn.glasses.glass_recipe import CoolingLeg, GlassModel, GlassRecipe
 from mechlearn.glasses.minimisation import Minimum, minimise
 from mechlearn.glasses.swaps import Swapped, swap_unlike_atoms
+from mechlearn.interactions import acting_in_lammps
 from mechlearn.interactions.checks import species_indices
 from mechlearn.records import write_json
 from mechlearn.structures import StructureBatch, StructureSet
@@ -61,6 +62,8 @@ class PreparedGlass:
 def prepare_glass(recipe: GlassRecipe, seed: int = 0, index: int = 0) -> PreparedGlass:
     """Prepare one specimen: melt a lattice, equilibrate and quench it with LAMMPS, minimise in the cell it then has.
 
+    LAMMPS moves the atoms; the forces are the potential's own, equal to its pair style's and found faster.
+
     Every specimen has a melt of its own, begun on a simple cubic lattice, which no liquid remembers, with random
     elements and velocities.  So specimens are independent however short the melt is kept, and depend on seed and index
     alone; one long melt for all, as often used, would need snapshots far apart to be as good.
@@ -95,13 +98,14 @@ def prepare_glass(recipe: GlassRecipe, seed: int = 0, index: int = 0) -> Prepare
     with lammps_session(doing=doing) as lmp:
         types = rng.permutation(model.types(recipe.counts))
         _fill(lmp, model, types, volume, rng)
-        flow = _melt(lmp, recipe, rng)
-        if not flow >= 1.0:
-            raise WorkError(
-                f"{doing}: the atoms of its melt moved by {np.sqrt(flow):.2f} of their mean spacing, too little to "
-                "forget where they began; keep it for longer, or hotter"
-            )
-        swapped = _cool(lmp, recipe, rng)
+        with acting_in_lammps(lmp, model.potential, model.elements):
+            flow = _melt(lmp, recipe, rng)
+            if not flow >= 1.0:
+                raise WorkError(
+                    f"{doing}: the atoms of its melt moved by {np.sqrt(flow):.2f} of their mean spacing, too little to "
+                    "forget where they began; keep it for longer, or hotter"
+                )
+            swapped = _cool(lmp, recipe, rng)
         positions, cell = _atoms_of(lmp, len(types))
         types = _types_of(lmp)
     _check_width(cell, len(types), model.cutoff, doing)
@@ -240,12 +244,9 @@ def _fill(
         region cell block 0 {width!r} 0 {width!r} 0 {width!r}
         create_box {len(model.masses)} cell
         {masses}
-        pair_style {model.pair_style}
+        timestep {model.timestep}
         """
     )
-    for coefficients in model.pair_coeff:
-        lmp.command(f"pair_coeff {coefficients}")
-    lmp.command(f"timestep {model.timestep}")
     made = lmp.create_atoms(count, list(range(1, count + 1)), types.tolist(), positions.ravel().tolist())
     if made != count:
         raise WorkError(f"it took {made} of {count} atoms")

@@ -12,6 +12,7 @@ from mechlearn.interactions.elastic_response import (
 from mechlearn.interactions.gpaw import gpaw_potential
 from mechlearn.interactions.labelling import absolute_name, label, labeller
 from mechlearn.interactions.lammps import LammpsPotential
+from mechlearn.interactions.lammps_external import acting_in_lammps
 from mechlearn.interactions.pair import LennardJones, kob_andersen
 from mechlearn.interactions.pair_list import PairList
 from mechlearn.interactions.pair_point import PairPoint
@@ -46,6 +47,7 @@ __all__ = [
     "SmoothPotential",
     "Zbl",
     "absolute_name",
+    "acting_in_lammps",
     "deformed",
     "elastic_constants",
     "gpaw_potential",

@@ -5,30 +5,26 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
 from ase.geometry import complete_cell
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from mechlearn.engines.lammps import lammps_cell, lammps_session
-from mechlearn.errors import InputError, MechlearnError, WorkError
+from mechlearn.errors import InputError, WorkError
 from mechlearn.interactions import Potential
 from mechlearn.interactions.checks import check_geometry, species_indices
 from mechlearn.interactions.lammps import LammpsPotential, enclosing_cell
+from mechlearn.interactions.lammps_external import acting_in_lammps, box_of
 from mechlearn.potentials.ase_calculator import bare_batch
 from mechlearn.potentials.lammps_files import pair_commands, write_lammps
 from mechlearn.potentials.snap import SnapPotential
-from mechlearn.structures import StructureBatch
 
 if TYPE_CHECKING:
     from lammps import lammps
-
-#: The name of the ``fix external`` through which a Python potential acts.
-FIX = "potential"
 
 #: ASE's velocities, in Å over its own unit of time, times this are in Å/ps.
 _PER_PICOSECOND = 1000.0 * units.fs
@@ -89,12 +85,8 @@ def lammps_with(potential: Potential, structure: Atoms, *, native: bool | None =
             _act_natively(lmp, styled)
             yield lmp
             return
-        external = _External(lmp, potential, replace(batch, periodic=np.array([boundary])))
-        external.connect()
-        try:
+        with acting_in_lammps(lmp, potential, elements, boundary):
             yield lmp
-        finally:
-            external.raise_failure()
 
 
 def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
@@ -103,7 +95,7 @@ def atoms_of(lmp: lammps, structure: Atoms) -> Atoms:
     now = structure.copy()
     now.calc = None
     now.set_constraint()
-    now.set_cell(_cell_of(lmp))
+    now.set_cell(box_of(lmp))
     now.positions = np.array(lmp.gather_atoms("x", 1, 3), dtype=np.float64).reshape(count, 3)
     velocities = np.array(lmp.gather_atoms("v", 1, 3), dtype=np.float64).reshape(count, 3)
     now.set_velocities(velocities / _PER_PICOSECOND)
@@ -154,67 +146,3 @@ def _act_natively(lmp: lammps, potential: SnapPotential | LammpsPotential) -> No
     with tempfile.TemporaryDirectory() as folder:
         files = write_lammps(potential, folder, "potential")
         lmp.commands_list(pair_commands(potential, f'"{files.coefficients}"', f'"{files.parameters}"'))
-
-
-def _cell_of(lmp: lammps) -> Float[np.ndarray, "3 3"]:
-    """The box of LAMMPS, lattice vectors as rows."""
-    low, high, xy, yz, xz, _, _ = lmp.extract_box()
-    return np.array([[high[0] - low[0], 0.0, 0.0], [xy, high[1] - low[1], 0.0], [xz, yz, high[2] - low[2]]])
-
-
-@dataclass(eq=False)
-class _External:
-    """A Python potential behind ``fix external``: LAMMPS calls it once a step.
-
-    ctypes swallows what a callback raises, so the first error is kept, LAMMPS is told to stop, and the error
-    is raised when the session's block is left.
-    """
-
-    lmp: lammps
-    potential: Potential
-    batch: StructureBatch
-    failure: BaseException | None = field(default=None)
-
-    def connect(self) -> None:
-        """Set LAMMPS up to call the potential."""
-        for command in ("pair_style none", f"fix {FIX} all external pf/callback 1 1"):
-            self.lmp.command(command)
-        self.lmp.set_fix_external_callback(FIX, self._forces, None)
-
-    def raise_failure(self) -> None:
-        """Raise what the potential raised."""
-        if isinstance(self.failure, (MechlearnError, KeyboardInterrupt)):
-            raise self.failure
-        if self.failure is not None:
-            raise WorkError(f"evaluating the potential in LAMMPS: {self.failure}") from self.failure
-
-    def _forces(
-        self,
-        _caller: object,
-        _step: int,
-        _count: int,
-        tag: Int[np.ndarray, " atoms"],
-        x: Float[np.ndarray, "atoms 3"],
-        f: Float[np.ndarray, "atoms 3"],
-    ) -> None:
-        """Evaluate the potential at LAMMPS's positions; the virial is −σV, in the order xx yy zz xy xz yz."""
-        f[:] = 0.0
-        if self.failure is not None:
-            return
-        try:
-            order = tag.ravel() - 1
-            if len(order) != self.batch.atoms:
-                raise WorkError(f"{len(order)} of {self.batch.atoms} atoms are here; run LAMMPS as one process")
-            if not np.isfinite(x).all():
-                raise WorkError("a position is no longer finite; the run is unstable, use a shorter timestep")
-            positions = np.empty_like(self.batch.positions)
-            positions[order] = x
-            batch = replace(self.batch, positions=positions, cells=_cell_of(self.lmp)[None])
-            evaluation = self.potential.evaluate(batch)
-            f[:] = evaluation.forces[order]
-            self.lmp.fix_external_set_energy_global(FIX, float(evaluation.energies[0]))
-            virial = -evaluation.stresses[0] * batch.volumes[0]
-            self.lmp.fix_external_set_virial_global(FIX, virial[[0, 1, 2, 5, 4, 3]].tolist())
-        except BaseException as error:
-            self.failure = error
-            self.lmp.force_timeout()

@@ -276,7 +276,9 @@ def model_plans(epochs: int, *, trees: int = 200) -> tuple[ModelPlan, ...]:
 
 
 QUICK = ShearTransformationConfig(
-    preparation=PreparationPlan(specimens=8, atoms=800, liquid_duration=5.0, quench_rate=2e14),
+    preparation=PreparationPlan(
+        specimens=8, atoms=800, liquid_duration=5.0, quench_rate=1e14, swaps_per_atom=50.0, timestep=0.004
+    ),
     larger=LargerPlan(specimens=2, atoms=2000),
     models=model_plans(epochs=12, trees=100),
     imbalance=ImbalancePlan(models=(ModelPlan(kind="boosting", features="all", trees=100),), folds=3),
