@@ -121,8 +121,8 @@ def prepare(
         float | None,
         typer.Option(
             metavar="N",
-            help="Monte Carlo swaps of unlike atoms while it cools, N tried for each atom every 25 steps: glasses as "
-            "well relaxed as those cooled thousands of times as slowly; 50 is a good number.",
+            help="Monte Carlo swaps of unlike atoms while it cools, N tried for each atom every 25 steps, for better "
+            "relaxed glasses; 50 is a good number.",
             show_default=False,
         ),
     ] = None,
