@@ -13,6 +13,9 @@ from plotly.subplots import make_subplots
 from mechlearn.errors import InputError
 from mechlearn.report.style import SOFT_INK, colour, dash, error_bars, linear_axis, log_axis, styled, symbol
 
+#: Pixels.
+_LEGEND_LINE = 22
+
 
 @dataclass(frozen=True, eq=False)
 class DetectionSeries:
@@ -98,8 +101,10 @@ def detection_plot(
     horizontal = log_axis(edges, magnitude)
     figure.update_xaxes(horizontal, row=2)
     figure.update_xaxes(horizontal | {"title_text": ""}, row=1)
-    styled(figure, height=480)
-    figure.update_layout(legend={"y": 1.04}, margin={"t": 56})
+    # The legend has two names a line.
+    above = _LEGEND_LINE * ((len(series) + 1) // 2)
+    styled(figure, height=440 + above)
+    figure.update_layout(legend={"y": 1.04}, margin={"t": 34 + above})
     return figure
 
 
@@ -238,6 +243,8 @@ def precision_recall_plot(series: Sequence[PrecisionRecallSeries], prevalence: f
     everything = np.concatenate([[prevalence / 2], *[one.precision for one in series]])
     figure.update_yaxes(log_axis(everything, "precision"))
     figure.update_xaxes(linear_axis("recall") | {"range": [-0.02, 1.02]})
-    styled(figure)
-    figure.update_layout(showlegend=True, margin={"t": 48 + 22 * len(series)})
+    # Above the curves the legend has a line a model.
+    above = _LEGEND_LINE * len(series)
+    styled(figure, height=340 + above)
+    figure.update_layout(showlegend=True, margin={"t": 48 + above})
     return figure
