@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mechlearn.equations.coordinate_discovery import CoordinateDiscovery
-from mechlearn.equations.coordinates import discover_coordinates
-from mechlearn.equations.example_coordinates import PUBLISHED_TERMS, coordinate_example
-from mechlearn.equations.example_images import Measurements
+from mechlearn.equations.examples.example_coordinates import PUBLISHED_TERMS, coordinate_example
+from mechlearn.equations.examples.example_images import Measurements
+from mechlearn.equations.latent.coordinate_discovery import CoordinateDiscovery
+from mechlearn.equations.latent.coordinates import discover_coordinates
 from mechlearn.records import write_json
 
 RESULTS = Path(__file__).with_suffix(".json")

@@ -41,8 +41,8 @@ import numpy as np
 import pysindy
 
 from mechlearn.equations import DiscoverySettings, Field, Windows, discover_pde, read_field
-from mechlearn.equations.library import Candidate, candidates
-from mechlearn.equations.weak import weak_rows
+from mechlearn.equations.search.library import Candidate, candidates
+from mechlearn.equations.search.weak import weak_rows
 
 RESULTS = Path(__file__).with_suffix(".json")
 CASES = (("burgers", 0.2), ("burgers", 0.5), ("kdv", 0.2), ("kdv", 0.5))

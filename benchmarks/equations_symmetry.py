@@ -27,10 +27,8 @@ from pathlib import Path
 import numpy as np
 import pysindy
 
-from mechlearn.equations.discovery import DiscoverySettings
 from mechlearn.equations.equation import Equation
-from mechlearn.equations.equivariants import equivariant_library
-from mechlearn.equations.example_laws import (
+from mechlearn.equations.examples.example_laws import (
     ROTATING_LAW,
     SPIN,
     STATE,
@@ -42,12 +40,14 @@ from mechlearn.equations.example_laws import (
     rotating_samples,
     stress_samples,
 )
-from mechlearn.equations.example_pdes import EXAMPLE_PDES, example_pde_field
-from mechlearn.equations.field_symmetry import PdeSymmetryDiscovery, discover_pde_symmetry
-from mechlearn.equations.groups import symmetry_group
-from mechlearn.equations.quantities import Quantity
-from mechlearn.equations.symmetry_discovery import SymmetryDiscovery, discover_symmetry
-from mechlearn.equations.symmetry_evidence import SymmetryEvidence, SymmetrySettings
+from mechlearn.equations.examples.example_pdes import EXAMPLE_PDES, example_pde_field
+from mechlearn.equations.search.discovery import DiscoverySettings
+from mechlearn.equations.symmetry.equivariants import equivariant_library
+from mechlearn.equations.symmetry.field_symmetry import PdeSymmetryDiscovery, discover_pde_symmetry
+from mechlearn.equations.symmetry.groups import symmetry_group
+from mechlearn.equations.symmetry.quantities import Quantity
+from mechlearn.equations.symmetry.symmetry_discovery import SymmetryDiscovery, discover_symmetry
+from mechlearn.equations.symmetry.symmetry_evidence import SymmetryEvidence, SymmetrySettings
 
 RESULTS = Path(__file__).with_suffix(".json")
 SEEDS, NOISE = 20, 0.05

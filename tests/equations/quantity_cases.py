@@ -1,6 +1,6 @@
 """Inputs, outputs and groups that the tests of symmetry go through."""
 
-from mechlearn.equations.quantities import Quantity
+from mechlearn.equations.symmetry.quantities import Quantity
 
 STRAIN = Quantity("E", "symmetric tensor")
 STRESS = Quantity("S", "symmetric tensor")

@@ -20,7 +20,7 @@ from mechlearn.equations import (
     read_equations,
     write_equations,
 )
-from mechlearn.equations.comparison import simulation_errors
+from mechlearn.equations.search.comparison import simulation_errors
 from mechlearn.errors import InputError
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from mechlearn.equations.autoencoder import Autoencoder, change_coordinates
-from mechlearn.equations.coordinate_discovery import CoordinateDiscovery, load_coordinates
-from mechlearn.equations.coordinate_settings import CoordinateSettings, LossWeights
-from mechlearn.equations.coordinates import discover_coordinates
-from mechlearn.equations.example_images import Measurements, lorenz_modes, pendulum_images, spiral_images
-from mechlearn.equations.latent_law import simulate_law
-from mechlearn.equations.latent_library import LatentLibrary
-from mechlearn.equations.smooth_network import SmoothNetwork
-from mechlearn.equations.sparse_coordinates import sparsest_coordinates
+from mechlearn.equations.examples.example_images import Measurements, lorenz_modes, pendulum_images, spiral_images
+from mechlearn.equations.latent.autoencoder import Autoencoder, change_coordinates
+from mechlearn.equations.latent.coordinate_discovery import CoordinateDiscovery, load_coordinates
+from mechlearn.equations.latent.coordinate_settings import CoordinateSettings, LossWeights
+from mechlearn.equations.latent.coordinates import discover_coordinates
+from mechlearn.equations.latent.latent_law import simulate_law
+from mechlearn.equations.latent.latent_library import LatentLibrary
+from mechlearn.equations.latent.smooth_network import SmoothNetwork
+from mechlearn.equations.latent.sparse_coordinates import sparsest_coordinates
 from mechlearn.errors import InputError, WorkError
 from mechlearn.learning import TrainingSettings
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from equations.quantity_cases import FIELD, LAWS, SPIN, STRAIN, STRESS, TENSOR, VECTOR, law_name
-from mechlearn.equations.equivariants import count_equivariants, equivariant_library
-from mechlearn.equations.groups import symmetry_group, turn
-from mechlearn.equations.quantities import Quantity
+from mechlearn.equations.symmetry.equivariants import count_equivariants, equivariant_library
+from mechlearn.equations.symmetry.groups import symmetry_group, turn
+from mechlearn.equations.symmetry.quantities import Quantity
 from mechlearn.errors import InputError
 
 

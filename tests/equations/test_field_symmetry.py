@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mechlearn.equations import DiscoverySettings, Field, Quantity, SparseSettings, SymmetrySettings, symmetry_group
-from mechlearn.equations.example_pdes import EXAMPLE_PDES, example_pde_equations, example_pde_field
-from mechlearn.equations.field_library import FieldQuantities
-from mechlearn.equations.field_symmetry import discover_pde_symmetry
-from mechlearn.equations.library import candidates
-from mechlearn.equations.simulation import SimulationSettings, simulate
-from mechlearn.equations.weak import Windows, weak_rows
-from mechlearn.equations.weak_noise import NoisyTerms
+from mechlearn.equations.examples.example_pdes import EXAMPLE_PDES, example_pde_equations, example_pde_field
+from mechlearn.equations.motion.simulation import SimulationSettings, simulate
+from mechlearn.equations.search.library import candidates
+from mechlearn.equations.search.weak import Windows, weak_rows
+from mechlearn.equations.search.weak_noise import NoisyTerms
+from mechlearn.equations.symmetry.field_library import FieldQuantities
+from mechlearn.equations.symmetry.field_symmetry import discover_pde_symmetry
 from mechlearn.errors import InputError
 
 U, V = Quantity("u", "scalar", dimension=2), Quantity("v", "vector", dimension=2)

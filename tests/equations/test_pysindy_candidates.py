@@ -25,7 +25,7 @@ def heat():
 
 @pytest.mark.parametrize("optimizer", [SparseRegressor(resamples=10), pysindy.STLSQ(threshold=0.1)])
 def test_pysindy_finds_a_pde_with_them(heat, optimizer):
-    from mechlearn.equations.pysindy_candidates import CandidateFeatures
+    from mechlearn.equations.peers.pysindy_candidates import CandidateFeatures
 
     features = CandidateFeatures({"x": X, "t": T}, SETTINGS)
     model = clone(pysindy.SINDy(feature_library=features, optimizer=optimizer))
@@ -39,7 +39,7 @@ def test_pysindy_finds_a_pde_with_them(heat, optimizer):
 
 def test_strong_features_are_the_derivatives_of_monomials():
     """∂_x and ∂_xx of u = sin x · t and of its square, and the trajectories of two fields."""
-    from mechlearn.equations.pysindy_candidates import CandidateFeatures
+    from mechlearn.equations.peers.pysindy_candidates import CandidateFeatures
 
     u = np.sin(X)[:, None] * T
     features = CandidateFeatures({"x": X, "t": T}, DiscoverySettings(degree=2, derivative_order=2, form="strong"))
@@ -52,7 +52,7 @@ def test_strong_features_are_the_derivatives_of_monomials():
 
 
 def test_an_ode_goes_through_a_pipeline_of_scikit_learn():
-    from mechlearn.equations.pysindy_candidates import CandidateFeatures
+    from mechlearn.equations.peers.pysindy_candidates import CandidateFeatures
 
     t = np.linspace(0, 20, 500)
     features = CandidateFeatures({"t": t}, DiscoverySettings(degree=2, derivative_order=0, form="strong"))
@@ -62,7 +62,7 @@ def test_an_ode_goes_through_a_pipeline_of_scikit_learn():
 
 
 def test_equations_become_a_model_that_simulates():
-    from mechlearn.equations.pysindy_candidates import pysindy_model
+    from mechlearn.equations.peers.pysindy_candidates import pysindy_model
 
     t = np.linspace(0, 20, 500)
     field = Field({"q": np.sin(t), "p": np.cos(t)}, {"t": t})
@@ -73,7 +73,7 @@ def test_equations_become_a_model_that_simulates():
 
 def test_a_model_of_a_pde_predicts_its_rate(heat):
     """The rate of a wave of the heat equation, away from the rim."""
-    from mechlearn.equations.pysindy_candidates import pysindy_model
+    from mechlearn.equations.peers.pysindy_candidates import pysindy_model
 
     equation = Equation(Term("u_t"), (Coefficient(Term("u_x"), -0.5), Coefficient(Term("u_xx"), 0.3)))
     u = np.exp(-0.3 * T) * np.sin(X[:, None] - 0.5 * T)
@@ -84,7 +84,7 @@ def test_a_model_of_a_pde_predicts_its_rate(heat):
 
 
 def test_what_does_not_fit_is_said(heat):
-    from mechlearn.equations.pysindy_candidates import CandidateFeatures, pysindy_model
+    from mechlearn.equations.peers.pysindy_candidates import CandidateFeatures, pysindy_model
 
     with pytest.raises(InputError, match="the coordinates are t, x; time, named t, is the last"):
         CandidateFeatures({"t": T, "x": X}, SETTINGS).fit(heat.T[..., None])

@@ -5,14 +5,14 @@ import pytest
 from sklearn.base import clone
 
 from equations.quantity_cases import FIELD, STRAIN, STRESS, VECTOR
-from mechlearn.equations.equivariants import equivariant_library
+from mechlearn.equations.symmetry.equivariants import equivariant_library
 from mechlearn.errors import InputError
 
 pysindy = pytest.importorskip("pysindy")
 
 
 def test_pysindy_finds_a_vector_law_with_them():
-    from mechlearn.equations.pysindy_equivariants import EquivariantFeatures, EquivariantRegression
+    from mechlearn.equations.peers.pysindy_equivariants import EquivariantFeatures, EquivariantRegression
 
     rng = np.random.default_rng(0)
     velocity, field = rng.normal(size=(2, 300, 3))
@@ -31,7 +31,7 @@ def test_pysindy_finds_a_vector_law_with_them():
 
 
 def test_constraints_leave_one_coefficient_a_term():
-    from mechlearn.equations.pysindy_equivariants import EquivariantFeatures
+    from mechlearn.equations.peers.pysindy_equivariants import EquivariantFeatures
 
     library = equivariant_library([STRAIN], STRESS, "cubic", 1)
     matrix, values = EquivariantFeatures(library).constraints()
@@ -41,7 +41,7 @@ def test_constraints_leave_one_coefficient_a_term():
 
 
 def test_wrong_columns_are_named():
-    from mechlearn.equations.pysindy_equivariants import EquivariantFeatures
+    from mechlearn.equations.peers.pysindy_equivariants import EquivariantFeatures
 
     features = EquivariantFeatures(equivariant_library([STRAIN], STRESS, "cubic", 1))
     with pytest.raises(InputError, match="the data have 3 columns, the inputs E 6 components"):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mechlearn.equations.groups import symmetry_group, symmetry_groups, turn
-from mechlearn.equations.quantities import Quantity
+from mechlearn.equations.symmetry.groups import symmetry_group, symmetry_groups, turn
+from mechlearn.equations.symmetry.quantities import Quantity
 from mechlearn.errors import InputError
 
 KINDS = ["scalar", "pseudoscalar", "vector", "axial vector", "tensor", "symmetric tensor", "antisymmetric tensor"]

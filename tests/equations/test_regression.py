@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
 from mechlearn.equations import Constraints, MomentBlocks, SparseRegressor, SparseSettings, sparse_regression
-from mechlearn.equations.elimination import eliminate
+from mechlearn.equations.search.elimination import eliminate
 from mechlearn.errors import InputError
 
 

@@ -24,10 +24,10 @@ from mechlearn.equations import (
     read_field,
     simulate,
 )
-from mechlearn.equations.domains import Measured, period_points
-from mechlearn.equations.library import candidate_of, candidates
-from mechlearn.equations.simulation import follow
-from mechlearn.equations.spectral import phi_functions
+from mechlearn.equations.motion.domains import Measured, period_points
+from mechlearn.equations.motion.simulation import follow
+from mechlearn.equations.motion.spectral import phi_functions
+from mechlearn.equations.search.library import candidate_of, candidates
 from mechlearn.errors import InputError, WorkError
 
 X = np.linspace(0, 2 * np.pi, 64, endpoint=False)

@@ -7,10 +7,10 @@ import pytest
 from scipy import sparse
 
 from equations.quantity_cases import SPIN, STRAIN, STRESS, VECTOR
-from mechlearn.equations.equivariants import equivariant_library
-from mechlearn.equations.groups import symmetry_group, turn
-from mechlearn.equations.quantities import Quantity
-from mechlearn.equations.symmetry_discovery import SymmetrySettings, discover_symmetry
+from mechlearn.equations.symmetry.equivariants import equivariant_library
+from mechlearn.equations.symmetry.groups import symmetry_group, turn
+from mechlearn.equations.symmetry.quantities import Quantity
+from mechlearn.equations.symmetry.symmetry_discovery import SymmetrySettings, discover_symmetry
 from mechlearn.errors import InputError
 
 QUICK = SymmetrySettings(resamples=12)

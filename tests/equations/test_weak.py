@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mechlearn.equations import Field, Windows
-from mechlearn.equations.library import candidates
-from mechlearn.equations.noise import noise_level, unbiased_powers
-from mechlearn.equations.weak import choose_windows, weak_rows, window, window_sums
-from mechlearn.equations.weak_noise import NoisyTerms
+from mechlearn.equations.data.noise import noise_level, unbiased_powers
+from mechlearn.equations.search.library import candidates
+from mechlearn.equations.search.weak import choose_windows, weak_rows, window, window_sums
+from mechlearn.equations.search.weak_noise import NoisyTerms
 from mechlearn.errors import InputError
 
 X, T = np.linspace(-3, 3, 90), np.linspace(0, 2, 60)

@@ -12,7 +12,7 @@ import pytest
 
 from browser import browser
 from mechlearn.equations import Equation, Field, write_field
-from mechlearn.equations.example_fields import KNOWN
+from mechlearn.equations.examples.example_fields import KNOWN
 from mechlearn.errors import InputError
 from mechlearn.records import read_json
 from mechlearn.studies import equation_discovery_fields, equation_discovery_peers, run_study

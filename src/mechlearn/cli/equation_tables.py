@@ -190,7 +190,7 @@ def _doubts(coefficient: Coefficient) -> list[str]:
 
 def _noise(share: float) -> str:
     """A share of noise; what is below the least that is told apart is said to be that."""
-    from mechlearn.equations.noise import LEAST_NOISE
+    from mechlearn.equations.data.noise import LEAST_NOISE
 
     return f"below {_percent(LEAST_NOISE)}" if share < 1.001 * LEAST_NOISE else _percent(share)
 

@@ -143,7 +143,7 @@ def simulate(
     """Go from the first measured state to later times by the equations."""
     from mechlearn.equations import read_equations, write_field
     from mechlearn.equations import simulate as run_simulation
-    from mechlearn.equations.field_files import require_npz
+    from mechlearn.equations.data.field_files import require_npz
 
     require_npz(out)
     data = _read(field, {}, axes)
@@ -204,7 +204,7 @@ def _discover_symmetric(
     field: Field, kinds: Mapping[str, str], groups: Sequence[str] | None, settings: DiscoverySettings
 ) -> Found:
     from mechlearn.equations import Quantity, discover_pde_symmetry
-    from mechlearn.equations.field_files import field_name
+    from mechlearn.equations.data.field_files import field_name
     from mechlearn.errors import InputError
 
     dimension = len(field.axes) - 1

@@ -47,7 +47,7 @@ class LawPlan(BaseModel):
     ----------
     name : str
         Of a stress its group: ``isotropic``, ``cubic``, ``transversely isotropic`` or ``hexagonal``; ``rotating``; or
-        that of fields, as in ``mechlearn.equations.example_pdes``.
+        that of fields, as in ``mechlearn.equations.examples.example_pdes``.
     draws : int
         How often samples and noise are drawn.
     noise : float

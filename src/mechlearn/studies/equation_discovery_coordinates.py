@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from mechlearn.equations.coordinate_discovery import CoordinateDiscovery
-from mechlearn.equations.coordinate_settings import CoordinateSettings
-from mechlearn.equations.coordinates import discover_coordinates
-from mechlearn.equations.example_coordinates import coordinate_example
-from mechlearn.equations.example_images import Measurements
-from mechlearn.equations.latent_law import law_matrix, simulate_law
+from mechlearn.equations.examples.example_coordinates import coordinate_example
+from mechlearn.equations.examples.example_images import Measurements
+from mechlearn.equations.latent.coordinate_discovery import CoordinateDiscovery
+from mechlearn.equations.latent.coordinate_settings import CoordinateSettings
+from mechlearn.equations.latent.coordinates import discover_coordinates
+from mechlearn.equations.latent.latent_law import law_matrix, simulate_law
 from mechlearn.errors import WorkError
 
 #: What a reader calls each system, and what is known of its law.

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from mechlearn.equations import DiscoverySettings, Field, SparseSettings, discover_pde, read_field
-from mechlearn.equations.example_fields import (
+from mechlearn.equations.examples.example_fields import (
     KNOWN,
     burgers_field,
     kdv_field,

@@ -16,7 +16,7 @@ from mechlearn.equations import (
     SymmetrySettings,
     discover_symmetry,
 )
-from mechlearn.equations.example_laws import (
+from mechlearn.equations.examples.example_laws import (
     ROTATING_LAW,
     STRAIN,
     STRESS,
@@ -25,8 +25,8 @@ from mechlearn.equations.example_laws import (
     rotating_samples,
     stress_samples,
 )
-from mechlearn.equations.example_pdes import EXAMPLE_PDES, example_pde_field
-from mechlearn.equations.field_symmetry import discover_pde_symmetry
+from mechlearn.equations.examples.example_pdes import EXAMPLE_PDES, example_pde_field
+from mechlearn.equations.symmetry.field_symmetry import discover_pde_symmetry
 from mechlearn.errors import InputError
 from mechlearn.studies.configuration import suggestion
 from mechlearn.studies.equation_discovery_config import EquationDiscoveryConfig, LawPlan

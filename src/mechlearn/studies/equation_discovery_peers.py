@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mechlearn.equations import DiscoverySettings, Field
-from mechlearn.equations.library import Candidate
+from mechlearn.equations.search.library import Candidate
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from mechlearn.equations import Discovery, Field
-from mechlearn.equations.comparison import EquationComparison, compare_equations
+from mechlearn.equations.search.comparison import EquationComparison, compare_equations
 
 #: At most so many points along an axis of a map, and of a curve.
 _MAP_POINTS: Final = 128

@@ -1,0 +1,1 @@
+"""Data whose equations are known, made on the spot."""

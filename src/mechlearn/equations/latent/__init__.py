@@ -1,0 +1,1 @@
+"""Coordinates in which many features obey a short law."""

@@ -1,0 +1,1 @@
+"""Equations followed in time."""

@@ -1,0 +1,1 @@
+"""The package's libraries and regression inside PySINDy."""
