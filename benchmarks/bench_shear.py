@@ -12,8 +12,8 @@ from rows import Row, compare, record
 
 from mechlearn.engines import open_lammps, potential_file
 from mechlearn.engines.lammps import Lammps
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, shear
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearPath, ShearSettings, shear
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import EamPotential, read_eam
 from mechlearn.structures import StructureBatch
 from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM

@@ -12,7 +12,7 @@ from rows import Row, compare, record
 
 from mechlearn.engines import potential_file
 from mechlearn.engines.lammps import Lammps, lammps_session
-from mechlearn.glasses.swaps import Swapped, swap_unlike_atoms
+from mechlearn.glasses.quench.swaps import Swapped, swap_unlike_atoms
 from mechlearn.interactions import EamPotential, LammpsPotential, read_eam
 from mechlearn.structures import StructureBatch
 from mechlearn.units import BOLTZMANN

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from ase.build import bulk
 
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import EamPotential, LennardJones, SmoothPotential, deformed, kob_andersen, read_eam
 from mechlearn.structures import StructureBatch
 

@@ -19,7 +19,7 @@ from ase.io import read
 from glass_specimens import metallic_specimen
 from mechlearn.cli.main import run
 from mechlearn.glasses import SENSES, FeatureFolder, ShearRuns, prepare_glass
-from mechlearn.glasses.glass_recipe import GlassRecipe, Liquid, Quench
+from mechlearn.glasses.quench.glass_recipe import GlassRecipe, Liquid, Quench
 from mechlearn.structures import StructureBatch, read_structures, write_structures
 
 #: Hotter and faster than any that means something, in the units of the mixture.

@@ -12,8 +12,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from glass_specimens import copper_zirconium, metallic_specimen
 from mechlearn.errors import InputError
-from mechlearn.glasses.box_relaxation import relax_cell
-from mechlearn.glasses.minimisation import MinimisationSettings
+from mechlearn.glasses.rest.box_relaxation import relax_cell
+from mechlearn.glasses.rest.minimisation import MinimisationSettings
 from mechlearn.interactions import FiniteDifferences, read_eam
 from mechlearn.structures import StructureBatch
 from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM

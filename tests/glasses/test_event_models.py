@@ -13,13 +13,19 @@ from ase import Atoms
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mechlearn.errors import InputError
-from mechlearn.glasses.boosted_trees import BoostedTrees, fit_boosted_trees
-from mechlearn.glasses.event_data import EventData, EventGraph
-from mechlearn.glasses.event_models import EventModel, ModelSettings, fit_event_model, load_event_model, score_models
-from mechlearn.glasses.event_settings import IMBALANCES, SCALINGS
-from mechlearn.glasses.feature_scaling import FeatureScaling, standardised
-from mechlearn.glasses.feature_table import Feature
-from mechlearn.glasses.imbalance import atom_weights
+from mechlearn.glasses.description.feature_table import Feature
+from mechlearn.glasses.prediction.boosted_trees import BoostedTrees, fit_boosted_trees
+from mechlearn.glasses.prediction.event_data import EventData, EventGraph
+from mechlearn.glasses.prediction.event_models import (
+    EventModel,
+    ModelSettings,
+    fit_event_model,
+    load_event_model,
+    score_models,
+)
+from mechlearn.glasses.prediction.event_settings import IMBALANCES, SCALINGS
+from mechlearn.glasses.prediction.feature_scaling import FeatureScaling, standardised
+from mechlearn.glasses.prediction.imbalance import atom_weights
 from mechlearn.learning import Epoch
 from mechlearn.structures import StructureBatch
 

@@ -12,23 +12,23 @@ import pytest
 from glass_specimens import copper_zirconium, metallic_specimen, model_glass, model_specimen
 from mechlearn.descriptors.symmetry_functions import SymmetryFunctions
 from mechlearn.errors import InputError
-from mechlearn.glasses.feature_campaign import (
+from mechlearn.glasses.description.feature_campaign import (
     INTERSTICE_FEATURES,
     MECHANISM_FEATURES,
     PAPER_FEATURES,
     FeatureFolder,
     feature_runs,
 )
-from mechlearn.glasses.feature_folder import paper_features
-from mechlearn.glasses.features import FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.interstices import interstice_features
-from mechlearn.glasses.mechanism import mechanism_features
-from mechlearn.glasses.minimisation import MinimisationSettings
-from mechlearn.glasses.modes import lowest_modes
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
-from mechlearn.glasses.shear_campaign import shear_glasses
-from mechlearn.glasses.shear_runs import ShearRuns
-from mechlearn.glasses.voronoi import voronoi_cells
+from mechlearn.glasses.description.feature_folder import paper_features
+from mechlearn.glasses.description.features import FeatureSettings, atomic_properties, node_features
+from mechlearn.glasses.description.interstices import interstice_features
+from mechlearn.glasses.description.mechanism import mechanism_features
+from mechlearn.glasses.description.modes import lowest_modes
+from mechlearn.glasses.description.voronoi import voronoi_cells
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearSettings
+from mechlearn.glasses.loading.shear_campaign import shear_glasses
+from mechlearn.glasses.loading.shear_runs import ShearRuns
+from mechlearn.glasses.rest.minimisation import MinimisationSettings
 from mechlearn.interactions import Evaluation
 from mechlearn.structures import StructureBatch
 

@@ -12,13 +12,13 @@ from scipy.spatial.transform import Rotation
 from glass_specimens import SHEAR, copper_zirconium, metallic_specimen, model_glass, model_specimen
 from mechlearn.descriptors.audit import audit_features
 from mechlearn.errors import InputError
-from mechlearn.glasses import modes as modes_module
-from mechlearn.glasses.features import FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.loading_axes import in_frame, loading_frame
-from mechlearn.glasses.mechanism import mechanism_features, nonaffine_response
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
-from mechlearn.glasses.modes import lowest_modes
-from mechlearn.glasses.nonaffine import nonaffine_squares
+from mechlearn.glasses.description import modes as modes_module
+from mechlearn.glasses.description.features import FeatureSettings, atomic_properties, node_features
+from mechlearn.glasses.description.mechanism import mechanism_features, nonaffine_response
+from mechlearn.glasses.description.modes import lowest_modes
+from mechlearn.glasses.loading.loading_axes import in_frame, loading_frame
+from mechlearn.glasses.loading.nonaffine import nonaffine_squares
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import deformed, nonaffine_displacements, softenings, with_derivatives
 from mechlearn.structures import StructureBatch
 

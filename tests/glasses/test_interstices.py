@@ -11,8 +11,8 @@ from scipy.spatial import ConvexHull
 
 from cells import random_rotation
 from mechlearn.errors import InputError
-from mechlearn.glasses.interstices import interstice_features, metallic_radii
-from mechlearn.glasses.voronoi import voronoi_cells
+from mechlearn.glasses.description.interstices import interstice_features, metallic_radii
+from mechlearn.glasses.description.voronoi import voronoi_cells
 from mechlearn.interactions import deformed
 from mechlearn.structures import StructureBatch
 

@@ -9,8 +9,8 @@ import pytest
 from ase.build import bulk
 
 from mechlearn.errors import InputError
-from mechlearn.glasses.labels import first_groups, transformed_group
-from mechlearn.glasses.nonaffine import local_deformation
+from mechlearn.glasses.loading.labels import first_groups, transformed_group
+from mechlearn.glasses.loading.nonaffine import local_deformation
 from mechlearn.interactions import deformed
 from mechlearn.structures import StructureBatch
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mechlearn.errors import InputError
-from mechlearn.glasses.event_data import EventData, EventGraph
-from mechlearn.glasses.feature_table import Feature
-from mechlearn.glasses.maps import confidence_map, rank_colours, write_maps
+from mechlearn.glasses.description.feature_table import Feature
+from mechlearn.glasses.prediction.event_data import EventData, EventGraph
+from mechlearn.glasses.prediction.maps import confidence_map, rank_colours, write_maps
 from mechlearn.structures import StructureBatch
 from mechlearn.structures.xyz import check_xyz
 

@@ -10,8 +10,8 @@ import pytest
 
 from glassy_cells import random_structure, relaxed
 from mechlearn.errors import InputError
-from mechlearn.glasses.displacements import displaced
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
+from mechlearn.glasses.rest.displacements import displaced
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import Evaluation, PairPoint, SmoothPoint, kob_andersen, with_derivatives
 from mechlearn.structures import StructureBatch
 

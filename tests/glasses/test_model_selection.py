@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from mechlearn.errors import InputError, WorkError
-from mechlearn.glasses import event_models
-from mechlearn.glasses.cross_validation import CandidateScores, CrossValidation, Fold
-from mechlearn.glasses.event_data import EventData, EventGraph
-from mechlearn.glasses.event_settings import ModelSettings
-from mechlearn.glasses.event_storage import fingerprint, load_event_data, save_event_data
-from mechlearn.glasses.feature_table import Feature
-from mechlearn.glasses.model_selection import (
+from mechlearn.glasses.description.feature_table import Feature
+from mechlearn.glasses.prediction import event_models
+from mechlearn.glasses.prediction.cross_validation import CandidateScores, CrossValidation, Fold
+from mechlearn.glasses.prediction.event_data import EventData, EventGraph
+from mechlearn.glasses.prediction.event_settings import ModelSettings
+from mechlearn.glasses.prediction.event_storage import fingerprint, load_event_data, save_event_data
+from mechlearn.glasses.prediction.model_selection import (
     cross_validate,
     folds_by_specimen,
     grid,

@@ -10,7 +10,7 @@ from ase.build import bulk
 
 from mechlearn.engines import lammps_cell, lammps_session
 from mechlearn.errors import InputError
-from mechlearn.glasses.nonaffine import CONVENTIONS, local_deformation, nonaffine_squares
+from mechlearn.glasses.loading.nonaffine import CONVENTIONS, local_deformation, nonaffine_squares
 from mechlearn.interactions import deformed
 from mechlearn.structures import StructureBatch
 

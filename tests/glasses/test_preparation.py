@@ -9,9 +9,9 @@ from ase.spacegroup import crystal
 
 from mechlearn.engines.lammps import lammps_session
 from mechlearn.errors import InputError, WorkError
-from mechlearn.glasses.crystallinity import crystalline_atoms, refuse_crystals
-from mechlearn.glasses.glass_recipe import GlassRecipe, Liquid, Quench, Swaps, percentages
-from mechlearn.glasses.preparation import _fill, _swap, prepare_glass, prepare_glasses
+from mechlearn.glasses.quench.crystallinity import crystalline_atoms, refuse_crystals
+from mechlearn.glasses.quench.glass_recipe import GlassRecipe, Liquid, Quench, Swaps, percentages
+from mechlearn.glasses.quench.preparation import _fill, _swap, prepare_glass, prepare_glasses
 from mechlearn.interactions import LammpsPotential, acting_in_lammps
 from mechlearn.records import read_json
 from mechlearn.structures import StructureBatch

@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 from glassy_cells import random_structure
 from mechlearn.engines import lammps_session, potential_file
 from mechlearn.errors import InputError
-from mechlearn.glasses.displacements import centred, displaced, furthest
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
-from mechlearn.glasses.modes import lowest_modes
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, shear
+from mechlearn.glasses.description.modes import lowest_modes
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearPath, ShearSettings, shear
+from mechlearn.glasses.rest.displacements import centred, displaced, furthest
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import Evaluation, deformed, elastic_constants, read_eam
 from mechlearn.structures import StructureBatch
 from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM as GPA

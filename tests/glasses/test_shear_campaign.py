@@ -12,12 +12,12 @@ import pytest
 from glassy_cells import random_structure
 from mechlearn.engines import potential_file
 from mechlearn.errors import InputError, WorkError
-from mechlearn.glasses import shear_campaign, shear_legs
-from mechlearn.glasses.minimisation import MinimisationSettings, minimise
+from mechlearn.glasses.loading import shear_campaign, shear_legs
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearSettings, shear
+from mechlearn.glasses.loading.shear_campaign import ShearTask, shear_glasses, shear_one
+from mechlearn.glasses.loading.shear_runs import ShearRuns, read_run, specimen_key
 from mechlearn.glasses.named_potentials import glass_potential, shear_settings_for
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings, shear
-from mechlearn.glasses.shear_campaign import ShearTask, shear_glasses, shear_one
-from mechlearn.glasses.shear_runs import ShearRuns, read_run, specimen_key
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, minimise
 from mechlearn.interactions import Evaluation, read_eam
 from mechlearn.structures import StructureBatch, StructureSet
 

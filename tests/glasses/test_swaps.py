@@ -7,7 +7,7 @@ import pytest
 
 from glassy_cells import random_structure
 from mechlearn.errors import InputError
-from mechlearn.glasses.swaps import swap_unlike_atoms
+from mechlearn.glasses.quench.swaps import swap_unlike_atoms
 from mechlearn.interactions import kob_andersen, read_eam
 from mechlearn.structures import StructureBatch
 

@@ -11,7 +11,7 @@ from ase.build import bulk
 
 from mechlearn.engines import lammps_cell, lammps_session
 from mechlearn.errors import InputError
-from mechlearn.glasses.voronoi import voronoi_cells
+from mechlearn.glasses.description.voronoi import voronoi_cells
 from mechlearn.interactions import deformed
 from mechlearn.structures import StructureBatch
 

@@ -12,8 +12,8 @@ import pytest
 
 from browser import browser
 from mechlearn.errors import InputError
-from mechlearn.glasses.event_models import load_event_model
-from mechlearn.glasses.shear_runs import ShearRuns
+from mechlearn.glasses.loading.shear_runs import ShearRuns
+from mechlearn.glasses.prediction.event_models import load_event_model
 from mechlearn.learning import load_arrays
 from mechlearn.records import read_json
 from mechlearn.structures import StructureSet, write_structures

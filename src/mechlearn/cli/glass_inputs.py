@@ -39,7 +39,7 @@ def glasses_of(path: Path, potential: str | None, largest_share: float) -> tuple
     InputError
         Nothing can be read there, a structure crystallised, or the potential is not known.
     """
-    from mechlearn.glasses.crystallinity import refuse_crystals
+    from mechlearn.glasses.quench.crystallinity import refuse_crystals
     from mechlearn.structures import StructureSet, read_structures
 
     batch = read_structures(path)

@@ -172,7 +172,7 @@ def evaluate(
 def _kind(name: str) -> Any:
     """The kind of model of that name; of a name that is none the nearest is suggested."""
     from mechlearn.errors import InputError
-    from mechlearn.glasses.event_settings import KINDS
+    from mechlearn.glasses.prediction.event_settings import KINDS
     from mechlearn.studies.configuration import suggestion
 
     if name in KINDS:
@@ -183,7 +183,7 @@ def _kind(name: str) -> Any:
 def _features(data: EventData, names: Sequence[str]) -> tuple[str, ...]:
     """The features of these groups and names, in the order of the data."""
     from mechlearn.errors import InputError
-    from mechlearn.glasses.feature_folder import FEATURE_GROUPS, feature_group
+    from mechlearn.glasses.description.feature_folder import FEATURE_GROUPS, feature_group
 
     groups = {group: [name for name in data.names if feature_group(name) == group] for group in FEATURE_GROUPS}
     groups["all"] = list(data.names)

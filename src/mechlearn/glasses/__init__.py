@@ -1,29 +1,32 @@
 """Metallic glasses: how they are prepared, sheared and labelled, and what tells where they yield."""
 
-from mechlearn.glasses.box_relaxation import RelaxedCell, relax_cell
-from mechlearn.glasses.cross_validation import CandidateScores, CrossValidation, Fold
-from mechlearn.glasses.crystallinity import crystalline_atoms
-from mechlearn.glasses.event_data import EventData, EventGraph
-from mechlearn.glasses.event_models import EventModel, fit_event_model, load_event_model, score_models
-from mechlearn.glasses.event_settings import ModelSettings
-from mechlearn.glasses.events import CriticalMode, PlasticEvent, critical_mode
-from mechlearn.glasses.feature_campaign import (
+from mechlearn.glasses.description.feature_campaign import (
     MECHANISM_FEATURES,
     PAPER_FEATURES,
     FeatureFolder,
     feature_runs,
     paper_features,
 )
-from mechlearn.glasses.feature_table import Feature, FeatureTable
-from mechlearn.glasses.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, CoolingLeg, GlassModel, GlassRecipe, Liquid, Quench, Swaps
-from mechlearn.glasses.interstices import interstice_features, metallic_radii
-from mechlearn.glasses.labels import TransformedGroup, first_groups, transformed_group
-from mechlearn.glasses.loading_axes import loading_frame
-from mechlearn.glasses.maps import confidence_map, write_maps
-from mechlearn.glasses.mechanism import NonaffineResponse, mechanism_features, nonaffine_response
-from mechlearn.glasses.minimisation import MinimisationSettings, Minimum, minimise
-from mechlearn.glasses.model_selection import (
+from mechlearn.glasses.description.feature_table import Feature, FeatureTable
+from mechlearn.glasses.description.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
+from mechlearn.glasses.description.interstices import interstice_features, metallic_radii
+from mechlearn.glasses.description.mechanism import NonaffineResponse, mechanism_features, nonaffine_response
+from mechlearn.glasses.description.modes import Modes, lowest_modes
+from mechlearn.glasses.description.voronoi import VoronoiCells, voronoi_cells
+from mechlearn.glasses.loading.events import CriticalMode, PlasticEvent, critical_mode
+from mechlearn.glasses.loading.labels import TransformedGroup, first_groups, transformed_group
+from mechlearn.glasses.loading.loading_axes import loading_frame
+from mechlearn.glasses.loading.nonaffine import CONVENTIONS, LocalDeformation, local_deformation, nonaffine_squares
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear
+from mechlearn.glasses.loading.shear_campaign import shear_glasses
+from mechlearn.glasses.loading.shear_runs import ShearRun, ShearRuns, read_run, specimen_key, write_run
+from mechlearn.glasses.named_potentials import feature_settings_for, glass_potential, shear_settings_for
+from mechlearn.glasses.prediction.cross_validation import CandidateScores, CrossValidation, Fold
+from mechlearn.glasses.prediction.event_data import EventData, EventGraph
+from mechlearn.glasses.prediction.event_models import EventModel, fit_event_model, load_event_model, score_models
+from mechlearn.glasses.prediction.event_settings import ModelSettings
+from mechlearn.glasses.prediction.maps import confidence_map, write_maps
+from mechlearn.glasses.prediction.model_selection import (
     PAPER_GRID,
     cross_validate,
     folds_by_specimen,
@@ -31,15 +34,20 @@ from mechlearn.glasses.model_selection import (
     held_out_confidences,
     imbalance_treatments,
 )
-from mechlearn.glasses.modes import Modes, lowest_modes
-from mechlearn.glasses.named_potentials import feature_settings_for, glass_potential, shear_settings_for
-from mechlearn.glasses.nonaffine import CONVENTIONS, LocalDeformation, local_deformation, nonaffine_squares
-from mechlearn.glasses.preparation import PreparedGlass, prepare_glass, prepare_glasses
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear
-from mechlearn.glasses.shear_campaign import shear_glasses
-from mechlearn.glasses.shear_runs import ShearRun, ShearRuns, read_run, specimen_key, write_run
-from mechlearn.glasses.swaps import Swapped, swap_unlike_atoms
-from mechlearn.glasses.voronoi import VoronoiCells, voronoi_cells
+from mechlearn.glasses.quench.crystallinity import crystalline_atoms
+from mechlearn.glasses.quench.glass_recipe import (
+    KOB_ANDERSEN,
+    CoolingLeg,
+    GlassModel,
+    GlassRecipe,
+    Liquid,
+    Quench,
+    Swaps,
+)
+from mechlearn.glasses.quench.preparation import PreparedGlass, prepare_glass, prepare_glasses
+from mechlearn.glasses.quench.swaps import Swapped, swap_unlike_atoms
+from mechlearn.glasses.rest.box_relaxation import RelaxedCell, relax_cell
+from mechlearn.glasses.rest.minimisation import MinimisationSettings, Minimum, minimise
 
 __all__ = [
     "CONVENTIONS",

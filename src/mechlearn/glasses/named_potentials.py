@@ -11,10 +11,10 @@ from typing import Any
 from ase.build import bulk
 
 from mechlearn.errors import InputError
-from mechlearn.glasses.features import FeatureSettings
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN
-from mechlearn.glasses.minimisation import MinimisationSettings
-from mechlearn.glasses.quasistatic_shear import ShearSettings
+from mechlearn.glasses.description.features import FeatureSettings
+from mechlearn.glasses.loading.quasistatic_shear import ShearSettings
+from mechlearn.glasses.quench.glass_recipe import KOB_ANDERSEN
+from mechlearn.glasses.rest.minimisation import MinimisationSettings
 from mechlearn.interactions import (
     Potential,
     SmoothPotential,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from mechlearn.evaluation.classification_scorecard import CHANCE
-from mechlearn.glasses.cross_validation import CrossValidation
-from mechlearn.glasses.maps import write_maps
+from mechlearn.glasses.prediction.cross_validation import CrossValidation
+from mechlearn.glasses.prediction.maps import write_maps
 from mechlearn.studies.context import StudyContext
 from mechlearn.studies.plan import one_thread
 from mechlearn.studies.shear_transformation_config import LAPTOP, PAPER, QUICK, ShearTransformationConfig

@@ -25,9 +25,9 @@ from mechlearn.evaluation import (
     threshold_sweep,
 )
 from mechlearn.evaluation.classification_ranking import SpecimenRanking
-from mechlearn.glasses.cross_validation import CrossValidation
-from mechlearn.glasses.event_data import EventData
-from mechlearn.glasses.shear_runs import ShearRun, ShearRuns
+from mechlearn.glasses.loading.shear_runs import ShearRun, ShearRuns
+from mechlearn.glasses.prediction.cross_validation import CrossValidation
+from mechlearn.glasses.prediction.event_data import EventData
 from mechlearn.studies.shear_transformation_config import ShearTransformationConfig
 from mechlearn.studies.shear_transformation_glasses import ShearedGlasses, Size
 from mechlearn.studies.shear_transformation_models import Confidences, predictions_of
@@ -48,7 +48,7 @@ class SizeFindings:
     atoms : int
         Of a glass, the mean.
     runs : sequence of dict
-        What is known of every run (:attr:`mechlearn.glasses.shear_runs.ShearRun.facts`).
+        What is known of every run (:attr:`mechlearn.glasses.loading.shear_runs.ShearRun.facts`).
     data : EventData
         The runs with an event.
     predictions : mapping of str to EventPredictions

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mechlearn.errors import InputError
-from mechlearn.glasses.event_data import EventData
-from mechlearn.glasses.feature_campaign import FeatureFolder, feature_runs
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, GlassRecipe, Liquid, Quench, Swaps, percentages
-from mechlearn.glasses.minimisation import MinimisationSettings
+from mechlearn.glasses.description.feature_campaign import FeatureFolder, feature_runs
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearSettings
+from mechlearn.glasses.loading.shear_campaign import shear_glasses
+from mechlearn.glasses.loading.shear_runs import ShearRuns
 from mechlearn.glasses.named_potentials import glass_potential, shear_settings_for
-from mechlearn.glasses.preparation import prepare_glasses
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
-from mechlearn.glasses.shear_campaign import shear_glasses
-from mechlearn.glasses.shear_runs import ShearRuns
+from mechlearn.glasses.prediction.event_data import EventData
+from mechlearn.glasses.quench.glass_recipe import KOB_ANDERSEN, GlassRecipe, Liquid, Quench, Swaps, percentages
+from mechlearn.glasses.quench.preparation import prepare_glasses
+from mechlearn.glasses.rest.minimisation import MinimisationSettings
 from mechlearn.interactions import absolute_name
 from mechlearn.structures import StructureBatch, StructureSet, read_structures
 from mechlearn.studies.context import StudyContext

@@ -14,19 +14,25 @@ from jaxtyping import Float
 from mechlearn.engines import run_campaign
 from mechlearn.errors import InputError, WorkError
 from mechlearn.evaluation import EventPredictions, refuse_shared_specimens
-from mechlearn.glasses.cross_validation import CrossValidation, Fold
-from mechlearn.glasses.event_data import EventData
-from mechlearn.glasses.event_models import fit_event_model
-from mechlearn.glasses.event_settings import ModelSettings
-from mechlearn.glasses.feature_folder import (
+from mechlearn.glasses.description.feature_folder import (
     FEATURE_GROUPS,
     INTERSTICE_FEATURES,
     MECHANISM_FEATURES,
     feature_group,
     paper_features,
 )
-from mechlearn.glasses.glass_recipe import percentages
-from mechlearn.glasses.model_selection import cross_validate, folds_by_specimen, gathered, grid, imbalance_treatments
+from mechlearn.glasses.prediction.cross_validation import CrossValidation, Fold
+from mechlearn.glasses.prediction.event_data import EventData
+from mechlearn.glasses.prediction.event_models import fit_event_model
+from mechlearn.glasses.prediction.event_settings import ModelSettings
+from mechlearn.glasses.prediction.model_selection import (
+    cross_validate,
+    folds_by_specimen,
+    gathered,
+    grid,
+    imbalance_treatments,
+)
+from mechlearn.glasses.quench.glass_recipe import percentages
 from mechlearn.learning import load_arrays, save_arrays
 from mechlearn.studies.configuration import suggestion
 from mechlearn.studies.context import StudyContext

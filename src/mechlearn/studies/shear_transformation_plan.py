@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from mechlearn.glasses.event_data import EventData
-from mechlearn.glasses.event_models import fit_event_model
-from mechlearn.glasses.event_settings import ModelSettings
-from mechlearn.glasses.feature_campaign import feature_runs
-from mechlearn.glasses.glass_recipe import KOB_ANDERSEN, Liquid
-from mechlearn.glasses.preparation import prepare_glass
-from mechlearn.glasses.quasistatic_shear import SENSES, ShearSettings
-from mechlearn.glasses.shear_campaign import shear_glasses
-from mechlearn.glasses.shear_runs import ShearRuns
+from mechlearn.glasses.description.feature_campaign import feature_runs
+from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearSettings
+from mechlearn.glasses.loading.shear_campaign import shear_glasses
+from mechlearn.glasses.loading.shear_runs import ShearRuns
+from mechlearn.glasses.prediction.event_data import EventData
+from mechlearn.glasses.prediction.event_models import fit_event_model
+from mechlearn.glasses.prediction.event_settings import ModelSettings
+from mechlearn.glasses.quench.glass_recipe import KOB_ANDERSEN, Liquid
+from mechlearn.glasses.quench.preparation import prepare_glass
 from mechlearn.structures import StructureBatch, read_structures
 from mechlearn.studies.plan import Plan, StagePlan, core_seconds, one_thread, seconds
 from mechlearn.studies.shear_transformation_config import ShearTransformationConfig

@@ -144,7 +144,7 @@ def loss(
     squares: Sequence[float],
     weights: LossWeights,
 ) -> torch.Tensor:
-    """The loss of :class:`~mechlearn.equations.latent.coordinate_settings.LossWeights`."""
+    """The loss of :class:`~mechlearn.equations.LossWeights`."""
     value, rate, latent_rate = misfits(autoencoder, batch, squares)
     total = value + weights.rate * rate + weights.latent_rate * latent_rate
     if weights.sparsity:

@@ -1,0 +1,1 @@
+"""Athermal shear to the first event, on disk as well, and which atoms took part."""

@@ -1,0 +1,1 @@
+"""How glasses are made: melts, swaps of unlike atoms, cooling, and whether they crystallised."""
