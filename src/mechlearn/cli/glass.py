@@ -128,7 +128,7 @@ def prepare(
     ] = None,
     timestep: Annotated[
         float | None,
-        typer.Option(metavar="PS", help="Of the dynamics; by default 0.002 (0.005 for kob-andersen)."),
+        typer.Option(metavar="PS", help="Time step of the dynamics; by default 0.002 (0.005 for kob-andersen)."),
     ] = None,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
