@@ -121,14 +121,14 @@ def test_the_rate_holds_in_the_window_and_what_is_outside_goes_fast():
 
 
 def test_lammps_goes_on_with_the_swapped_atoms():
-    recipe = replace(HASTY, swaps=Swaps(per_atom=200.0))
+    recipe = HASTY
     with lammps_session() as lmp:
         types = np.random.default_rng(0).permutation(recipe.model.types(recipe.counts))
         _fill(lmp, recipe.model, types, 17.0, np.random.default_rng(0))
         with acting_in_lammps(lmp, recipe.model.potential, recipe.model.elements):
             lmp.commands_string("velocity all create 5000 7\nfix motion all nve\nrun 100")
             before = lmp.get_thermo("pe"), lmp.get_thermo("ke")
-            swapped = _swap(lmp, recipe, 5000.0, np.random.default_rng(1))
+            swapped = _swap(lmp, recipe.model, 5000.0, 200 * recipe.atoms, np.random.default_rng(1))
             lmp.command("run 0")
             after = lmp.get_thermo("pe"), lmp.get_thermo("ke")
     assert swapped.accepted > 10

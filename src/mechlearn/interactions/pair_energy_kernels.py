@@ -126,22 +126,26 @@ def add_densities(lists, functions, rows, density):
 
 
 @njit(cache=True, nogil=True)
-def embed(functions, kinds, density, energies, slopes, curvatures):
-    """F, F' and F'' at the density of every atom.
+def embedding(functions, kind, density):
+    """F, F' and F'' of an element at a density.
 
     Beyond the table F goes on straight from its end, as it does in LAMMPS; below zero density its first cubic goes on.
     """
     nodes, per_node = functions.embedding.shape[1], 1.0 / functions.density_spacing
+    table = functions.embedding[kind]
+    place = density * per_node
+    node = int(min(max(np.floor(place), 0.0), nodes - 2.0))
+    p = min(place - node, 1.0)
+    value, slope, curvature = cubic(table[node, 0], table[node, 1], table[node + 1, 0], table[node + 1, 1], p)
+    beyond = max(place - (nodes - 1.0), 0.0)
+    return value + beyond * slope, slope * per_node, 0.0 if beyond > 0.0 else curvature * per_node * per_node
+
+
+@njit(cache=True, nogil=True)
+def embed(functions, kinds, density, energies, slopes, curvatures):
+    """F, F' and F'' at the density of every atom."""
     for i in range(kinds.shape[0]):
-        table = functions.embedding[kinds[i]]
-        place = density[i] * per_node
-        node = int(min(max(np.floor(place), 0.0), nodes - 2.0))
-        p = min(place - node, 1.0)
-        value, slope, curvature = cubic(table[node, 0], table[node, 1], table[node + 1, 0], table[node + 1, 1], p)
-        beyond = max(place - (nodes - 1.0), 0.0)
-        energies[i] = value + beyond * slope
-        slopes[i] = slope * per_node
-        curvatures[i] = 0.0 if beyond > 0.0 else curvature * per_node * per_node
+        energies[i], slopes[i], curvatures[i] = embedding(functions, kinds[i], density[i])
 
 
 @njit(cache=True, nogil=True)

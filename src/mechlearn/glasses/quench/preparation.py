@@ -272,9 +272,10 @@ def _cool(lmp: Lammps, recipe: GlassRecipe, rng: np.random.Generator) -> float:
             _run(lmp, recipe, leg.start, leg.end, leg.duration)
         return float("nan")
     tried = accepted = 0
+    trials = max(1, round(recipe.swaps.per_atom * recipe.atoms))
     for leg in recipe.cooling:
         for temperature in _in_rounds(lmp, recipe, leg, recipe.swaps.every):
-            swapped = _swap(lmp, recipe, temperature, rng)
+            swapped = _swap(lmp, recipe.model, temperature, trials, rng)
             tried, accepted = tried + swapped.tried, accepted + swapped.accepted
     return accepted / tried if tried else float("nan")
 
@@ -291,21 +292,19 @@ def _in_rounds(lmp: Lammps, recipe: GlassRecipe, leg: CoolingLeg, every: int) ->
     lmp.command("unfix motion")
 
 
-def _swap(lmp: Lammps, recipe: GlassRecipe, temperature: float, rng: np.random.Generator) -> Swapped:
+def _swap(lmp: Lammps, model: GlassModel, temperature: float, trials: int, rng: np.random.Generator) -> Swapped:
     """One round of swaps; every atom keeps its kinetic energy."""
-    model, swaps = recipe.model, recipe.swaps
-    assert swaps is not None
-    positions, cell = _atoms_of(lmp, recipe.atoms)
     types = _types_of(lmp)
-    structure = StructureBatch.from_arrays(positions, cell[None], model.numbers[types - 1], [recipe.atoms])
-    trials = max(1, round(swaps.per_atom * recipe.atoms))
+    count = len(types)
+    positions, cell = _atoms_of(lmp, count)
+    structure = StructureBatch.from_arrays(positions, cell[None], model.numbers[types - 1], [count])
     swapped = swap_unlike_atoms(model.potential, structure, model.boltzmann * temperature, trials, _draw(rng))
     changed = species_indices(swapped.structure, model.elements, model.potential.name) + 1
     masses = np.array(model.masses)
     velocities = np.array(lmp.gather_atoms("v", 1, 3), dtype=np.float64).reshape(-1, 3)
     velocities *= np.sqrt(masses[types - 1] / masses[changed - 1])[:, None]
-    lmp.scatter_atoms("type", 0, 1, (ctypes.c_int * recipe.atoms)(*changed.tolist()))
-    lmp.scatter_atoms("v", 1, 3, (ctypes.c_double * (3 * recipe.atoms))(*velocities.ravel().tolist()))
+    lmp.scatter_atoms("type", 0, 1, (ctypes.c_int * count)(*changed.tolist()))
+    lmp.scatter_atoms("v", 1, 3, (ctypes.c_double * (3 * count))(*velocities.ravel().tolist()))
     return swapped
 
 

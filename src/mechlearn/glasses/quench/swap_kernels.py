@@ -9,7 +9,7 @@ feels; a swap is two such turns, one after the other.
 import numpy as np
 from numba import njit
 
-from mechlearn.interactions.pair_energy_kernels import cubic
+from mechlearn.interactions.pair_energy_kernels import cubic, embedding
 
 #: Of the coarse table: less than 10⁻² Å between them.
 _COARSE_NODES = 1024
@@ -58,23 +58,11 @@ def density(functions, a, b, r):
 
 
 @njit(cache=True, nogil=True)
-def embedding(functions, a, rho):
-    """F_a, F_a' and F_a'' at a density, going on straight from the end of the table."""
-    nodes, per_node = functions.embedding.shape[1], 1.0 / functions.density_spacing
-    if nodes == 0:
-        return 0.0, 0.0, 0.0
-    table, place = functions.embedding, rho * per_node
-    node = int(min(max(np.floor(place), 0.0), nodes - 2.0))
-    p = min(place - node, 1.0)
-    value, slope, bend = cubic(table[a, node, 0], table[a, node, 1], table[a, node + 1, 0], table[a, node + 1, 1], p)
-    beyond = max(place - (nodes - 1.0), 0.0)
-    return value + beyond * slope, slope * per_node, 0.0 if beyond > 0.0 else bend * per_node * per_node
-
-
-@njit(cache=True, nogil=True)
 def embedded(functions, a, rho):
-    """F_a(ρ)."""
-    return embedding(functions, a, rho)[0]
+    """F_a, F_a' and F_a'' at a density; nothing where there are pairs alone."""
+    if functions.embedding.shape[1] == 0:
+        return 0.0, 0.0, 0.0
+    return embedding(functions, a, rho)
 
 
 @njit(cache=True, nogil=True)
@@ -101,9 +89,9 @@ def turn(functions, starts, second, distances, kinds, rho, i, new):
         after = before + density(functions, kind, new, r) - density(functions, kind, old, r)
         own += density(functions, new, kind, r)
         change += repulsion(functions, new, kind, r) - repulsion(functions, old, kind, r)
-        change += embedded(functions, kind, after) - embedded(functions, kind, before)
+        change += embedded(functions, kind, after)[0] - embedded(functions, kind, before)[0]
         rho[j] = after
-    change += embedded(functions, new, own) - embedded(functions, old, rho[i])
+    change += embedded(functions, new, own)[0] - embedded(functions, old, rho[i])[0]
     rho[i], kinds[i] = own, new
     return change
 
@@ -134,7 +122,7 @@ def site_energies(functions, starts, second, distances, kinds, rho):
     per_row = (_COARSE_NODES - 1) / functions.cutoff
     slopes, bends = np.empty(kinds.shape[0]), np.empty(kinds.shape[0])
     for i in range(kinds.shape[0]):
-        _, slopes[i], bends[i] = embedding(functions, kinds[i], rho[i])
+        _, slopes[i], bends[i] = embedded(functions, kinds[i], rho[i])
     energies = np.zeros((kinds.shape[0], elements))
     own, at = np.empty(elements), np.empty(3 * elements)
     for i in range(kinds.shape[0]):
@@ -153,7 +141,7 @@ def site_energies(functions, starts, second, distances, kinds, rho):
                 energies[i, a] += at[3 * a] + change * (slopes[j] + 0.5 * bends[j] * change)
                 own[a] += at[3 * a + 2]
         for a in range(elements):
-            energies[i, a] += embedded(functions, a, own[a])
+            energies[i, a] += embedded(functions, a, own[a])[0]
         energies[i] -= energies[i, old]
     return energies
 
