@@ -206,7 +206,7 @@ class ShearTransformationConfig(StudyConfig):
     senses : tuple of str
         Of the shear.
     step, final_strain : float
-        Between two reports, and where a run without an event ends.
+        Between two reports, and where a run without an event ends; events are found as finely with long steps.
     force_tolerance : float
         To which every step is at rest, eV/Å.
     threshold : float
@@ -238,7 +238,7 @@ class ShearTransformationConfig(StudyConfig):
     preparation: PreparationPlan = PreparationPlan()
     larger: LargerPlan | None = None
     senses: tuple[Sense, ...] = Field(default=SIX_SENSES, min_length=1)
-    step: float = Field(default=1e-4, gt=0)
+    step: float = Field(default=1e-3, gt=0)
     final_strain: float = Field(default=0.1, gt=0)
     force_tolerance: float = Field(default=1e-6, gt=0)
     threshold: float = Field(default=0.1, gt=0)
