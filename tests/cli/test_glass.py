@@ -87,6 +87,15 @@ def test_a_folder_is_gone_on_with_and_refuses_other_options(mechlearn: Callable,
     assert "was made otherwise (settings.step is 0.001 there and 0.0005 here)" in outcome.complaint
 
 
+def test_tables_of_the_mixture_are_in_its_own_units(mechlearn: Callable, made: Set) -> None:
+    table = mechlearn("glass", "shear", made.glasses, *COARSE, *ONE, "--out", made.runs).out
+    assert "drop, ε/σ³" in table
+    assert "GPa" not in table
+    records = json.loads(mechlearn("glass", "shear", made.glasses, *COARSE, *ONE, "--out", made.runs, "--json").out)
+    drops = {run.name: run.stress_drop for run in ShearRuns.open(made.runs)}
+    assert {record["run"]: record["stress_drop"] for record in records["runs"]} == drops
+
+
 def test_labels_count_what_the_runs_hold(mechlearn: Callable, made: Set, tmp_path: Path) -> None:
     runs = ShearRuns.open(made.runs).load()
     words = ("glass", "label", made.runs, "--threshold", 0.015, "--threshold", 1e6, "--json")
@@ -124,7 +133,7 @@ def test_evaluation_has_chance_the_prevalence_and_maps(mechlearn: Callable, made
     outcome = mechlearn(*words, "--sweep", 0.5, "--sweep", 1e6)
     assert outcome.status == 0
     assert "chance" in outcome.out
-    assert "2 runs of 1 specimens" in outcome.out
+    assert "2 runs of 1 specimen\n" in outcome.out
     scores = [line.split() for line in outcome.out.splitlines() if line.startswith(("prevalence  ", "AP  "))]
     assert [len(row) for row in scores] == [3, 3]
     assert "localisation" in outcome.out

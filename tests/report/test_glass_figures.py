@@ -14,7 +14,7 @@ from mechlearn.report.glass_figures import (
     stress_strain,
 )
 from mechlearn.report.glass_map import glass_map
-from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
+from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM, REDUCED
 
 CELL = np.array([[20.0, 0.0, 0.0], [1.5, 21.0, 0.0], [-1.0, 0.5, 22.0]])
 
@@ -105,6 +105,9 @@ def test_the_first_event_is_marked_at_the_last_state_before_it():
     jump = np.nanargmin(np.diff(line.y[:-7]))
     np.testing.assert_allclose(line.x[[jump, jump + 1]], [1.234, 1.235])
     assert np.isnan(line.y).sum() == 2
+    reduced = stress_strain([whole], REDUCED)
+    np.testing.assert_allclose(reduced.data[0].y[:-1], stresses[:5])
+    assert "ε/σ³" in reduced.layout.yaxis.title.text
     with pytest.raises(InputError, match="no curves"):
         stress_strain([])
 

@@ -20,12 +20,12 @@ from mechlearn.cli.glass_inputs import (
 from mechlearn.cli.glass_models import evaluate, train
 from mechlearn.cli.glass_tables import (
     LABELS,
-    RUNS,
-    SPECIMENS,
     check_ending,
     label_records,
+    run_headings,
     run_records,
     show_records,
+    specimen_headings,
     specimen_records,
     unsettled,
     write_labels,
@@ -136,7 +136,7 @@ def prepare(
     as_json: JsonOption = False,
 ) -> None:
     """Quench specimens from melts of their own, to a minimum of their energy; refuse those that crystallise."""
-    from mechlearn.glasses import Swaps, prepare_glasses
+    from mechlearn.glasses import Swaps, prepare_glasses, units_for
 
     recipe = recipe_of(
         potential,
@@ -160,7 +160,7 @@ def prepare(
     if as_json:
         show_json({"out": out, "specimens": records})
     else:
-        show_records(SPECIMENS, records)
+        show_records(specimen_headings(units_for(recipe.potential)), records)
     say(f"{count:,} specimens in {out}")
 
 
@@ -233,7 +233,7 @@ def shear(
     from dataclasses import replace
 
     from mechlearn.errors import WorkError
-    from mechlearn.glasses import shear_glasses, shear_settings_for
+    from mechlearn.glasses import shear_glasses, shear_settings_for, units_for
 
     senses = senses_of(sense, gradient)
     structures, interaction = glasses_of(glasses, potential, crystalline)
@@ -259,13 +259,14 @@ def shear(
         workers=available_workers(workers),
         scheduler=scheduler,
     )
-    records = run_records(runs)
+    units = units_for(interaction)
+    records = run_records(runs, units)
     if as_json:
         show_json({"out": out, "runs": records})
     else:
-        show_records(RUNS, records)
+        show_records(run_headings(units), records)
     say(f"{len(records):,} runs in {out}")
-    for message in unsettled(records):
+    for message in unsettled(records, units):
         say(message)
     if all(record["ended"] == "not at rest" for record in records):
         raise WorkError("shearing glasses: no run came to rest as far as its first event; the runs are kept")

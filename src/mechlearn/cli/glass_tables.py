@@ -12,31 +12,13 @@ if TYPE_CHECKING:
     from mechlearn.evaluation import SweepRow
     from mechlearn.glasses import ShearRun, ShearRuns, TransformedGroup
     from mechlearn.structures import StructureBatch
+    from mechlearn.units import Units
 
 _FACTS = ("crystalline_share", "flow", "largest_force")
 
 #: Keys of the records and what they are called above a column.
-SPECIMENS = {
-    "specimen": "specimen",
-    "atoms": "atoms",
-    "energy_per_atom": "eV/atom",
-    "crystalline_share": "crystalline",
-    "flow": "flow of the melt",
-    "largest_force": "force left, eV/Å",
-}
-RUNS = {
-    "run": "run",
-    "ended": "ended",
-    "strain": "strain",
-    "stress_drop": "drop, GPa",
-    "energy_drop": "eV",
-    "positive": "atoms",
-    "trigger": "trigger",
-    "largest_force": "force left",
-    "force_evaluations": "forces",
-}
 LABELS = {
-    "threshold": "threshold, Å²",
+    "threshold": "threshold",
     "positive": "atoms above",
     "prevalence": "prevalence",
     "events": "runs with any",
@@ -44,7 +26,7 @@ LABELS = {
     "largest_cluster": "largest",
 }
 SWEEP = {
-    "threshold": "threshold, Å²",
+    "threshold": "threshold",
     "prevalence": "prevalence",
     "recall": "recall",
     "precision": "precision",
@@ -74,20 +56,45 @@ def specimen_records(prepared: StructureBatch, folder: Path) -> list[Record]:
     return found
 
 
-def run_records(runs: ShearRuns) -> list[Record]:
-    """The first event of each run, and how well it was at rest; stress in GPa."""
-    from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
+def specimen_headings(units: Units) -> dict[str, str]:
+    """What is said of specimens."""
+    return {
+        "specimen": "specimen",
+        "atoms": "atoms",
+        "energy_per_atom": f"{units.energy}/atom",
+        "crystalline_share": "crystalline",
+        "flow": "flow of the melt",
+        "largest_force": f"force left, {units.force}",
+    }
 
+
+def run_headings(units: Units) -> dict[str, str]:
+    """What is said of runs."""
+    return {
+        "run": "run",
+        "ended": "ended",
+        "strain": "strain",
+        "stress_drop": f"drop, {units.stress}",
+        "energy_drop": units.energy,
+        "positive": "atoms",
+        "trigger": "trigger",
+        "largest_force": "force left",
+        "force_evaluations": "forces",
+    }
+
+
+def run_records(runs: ShearRuns, units: Units) -> list[Record]:
+    """The first event of each run, and how well it was at rest; stress as a person reads it."""
     found = []
     for name, facts in zip(runs.names, runs.facts(), strict=True):
         drop = facts["stress_drop"]
-        gpa = None if drop is None else drop * GPA_PER_EV_PER_CUBIC_ANGSTROM
+        shown = None if drop is None else drop * units.stress_scale
         trigger = facts["trigger"] if facts["trigger"] >= 0 else None
-        found.append({"run": name, **facts, "stress_drop": gpa, "trigger": trigger})
+        found.append({"run": name, **facts, "stress_drop": shown, "trigger": trigger})
     return found
 
 
-def unsettled(records: Sequence[Record]) -> list[str]:
+def unsettled(records: Sequence[Record], units: Units) -> list[str]:
     """What has to be said of runs without an event: those that did not come to rest, and those that ended before."""
     stuck = [record for record in records if record["ended"] == "not at rest"]
     quiet = [record for record in records if record["ended"] == "final strain" and record["strain"] is None]
@@ -96,8 +103,8 @@ def unsettled(records: Sequence[Record]) -> list[str]:
         worst = max(record["largest_force"] for record in stuck)
         messages.append(
             f"{len(stuck):,} of {len(records):,} runs ended where the atoms did not come to rest, the first "
-            f"{stuck[0]['run']}, with up to {worst:.1e} eV/Å left: they have no event and are kept; into a new folder, "
-            "--largest-force and --evaluations allow more"
+            f"{stuck[0]['run']}, with up to {worst:.1e} {units.force} left: they have no event and are kept; into a "
+            "new folder, --largest-force and --evaluations allow more"
         )
     if quiet:
         messages.append(

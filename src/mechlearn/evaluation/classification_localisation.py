@@ -24,11 +24,13 @@ class Localisation:
     chance : (runs,)
         The share of all atoms within the radius: what a blind choice hits.
     distances : (runs,)
-        From the top-ranked atom to the core, Å; the mean over those that share the rank.
+        From the top-ranked atom to the core; the mean over those that share the rank.
     specimens : tuple of str, one a run
         What is independent.
     radius : float
-        Å.
+        In the unit.
+    unit : str
+        Of all lengths.
     """
 
     hits: Float[np.ndarray, " runs"]
@@ -36,6 +38,7 @@ class Localisation:
     distances: Float[np.ndarray, " runs"]
     specimens: tuple[str, ...]
     radius: float
+    unit: str = "Å"
 
     def interval(self, rng: np.random.Generator, level: float = 0.95, draws: int = 1000) -> Interval:
         """The share of runs that are hit, with its interval over specimens."""

@@ -146,9 +146,13 @@ class RareEventScorecard:
     @property
     def basis(self) -> str:
         """In words, what the scores rest on."""
+        runs, specimens = (
+            f"{number:,} {one}{'s' * (number != 1)}"
+            for number, one in ((self.runs, "run"), (self.specimens, "specimen"))
+        )
         return (
             f"prevalence {significant(self.prevalence)}: {self.positives:,} positive of {self.atoms:,} atoms, "
-            f"{self.runs:,} runs of {self.specimens:,} specimens"
+            f"{runs} of {specimens}"
         )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -352,7 +356,8 @@ def _notes(
             "negatives count for more or less, the ranking stays."
         )
     if place is not None:
-        notes.append(f"Localisation: share of runs whose top-ranked atom is within {place.radius:g} Å of the core.")
+        near = f"{place.radius:g} {place.unit}"
+        notes.append(f"Localisation: share of runs whose top-ranked atom is within {near} of the core.")
     if prevalence is None and len(predictions.specimens) > 1:
         notes.append(
             "AP ranks the atoms of all runs together, so that large events count most; by run each counts once."

@@ -20,7 +20,7 @@ from mechlearn.glasses.loading.nonaffine import CONVENTIONS, LocalDeformation, l
 from mechlearn.glasses.loading.quasistatic_shear import SENSES, ShearPath, ShearSettings, ShearState, ShearStep, shear
 from mechlearn.glasses.loading.shear_campaign import shear_glasses
 from mechlearn.glasses.loading.shear_runs import ShearRun, ShearRuns, read_run, specimen_key, write_run
-from mechlearn.glasses.named_potentials import feature_settings_for, glass_potential, shear_settings_for
+from mechlearn.glasses.named_potentials import feature_settings_for, glass_potential, shear_settings_for, units_for
 from mechlearn.glasses.prediction.cross_validation import CandidateScores, CrossValidation, Fold
 from mechlearn.glasses.prediction.event_data import EventData, EventGraph
 from mechlearn.glasses.prediction.event_models import EventModel, fit_event_model, load_event_model, score_models
@@ -129,6 +129,7 @@ __all__ = [
     "specimen_key",
     "swap_unlike_atoms",
     "transformed_group",
+    "units_for",
     "voronoi_cells",
     "write_maps",
     "write_run",

@@ -26,6 +26,7 @@ from mechlearn.interactions import (
 )
 from mechlearn.interactions.lammps_files import bundled, eam_style, locate
 from mechlearn.structures import StructureBatch
+from mechlearn.units import METAL, REDUCED, Units
 
 #: Of the Kob–Andersen mixture, in units of σ_AA: up to where atoms are neighbours in D²min, and in the mechanism.
 _NEIGHBOURS, _SURROUNDINGS = 1.4, 1.8
@@ -116,6 +117,17 @@ def shear_settings_for(potential: str | Path | Potential, **changes: Any) -> She
         return ShearSettings(**changes)
     lengths = {"cutoff": _NEIGHBOURS, "threshold": 0.015, "elastic_jump": 0.008}
     return ShearSettings(**{"minimisation": MinimisationSettings(longest_step=0.04), **lengths, **changes})
+
+
+def units_for(potential: str | Path | Potential) -> Units:
+    """In what a person reads the numbers of a glass; those of the Kob–Andersen mixture are its own.
+
+    Examples
+    --------
+    >>> units_for("CuZr_mm.eam.fs").stress, units_for("kob-andersen").stress
+    ('GPa', 'ε/σ³')
+    """
+    return REDUCED if potential == KOB_ANDERSEN else METAL
 
 
 def feature_settings_for(potential: str | Path | Potential, elements: Sequence[str]) -> FeatureSettings:

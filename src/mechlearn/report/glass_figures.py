@@ -26,7 +26,7 @@ from mechlearn.report.style import (
     styled,
     symbol,
 )
-from mechlearn.units import GPA_PER_EV_PER_CUBIC_ANGSTROM
+from mechlearn.units import METAL, Units
 
 #: Points of a curve that are drawn at most.
 _POINTS_SHOWN: Final = 200
@@ -50,7 +50,7 @@ class ShearCurve:
     group : str
         Curves of one group have one colour: the sense of the loading, say.
     strains, stresses : (steps,)
-        Of the loading, the stress in eV/Å³.
+        Of the loading, the stress in energy over length³.
     event : float
         The strain of the first event; NaN where none came.
     """
@@ -62,13 +62,15 @@ class ShearCurve:
     event: float
 
 
-def stress_strain(curves: Sequence[ShearCurve]) -> go.Figure:
+def stress_strain(curves: Sequence[ShearCurve], units: Units = METAL) -> go.Figure:
     """Draw stress against strain, the last state before each first event marked.
 
     Parameters
     ----------
     curves
         One a specimen and loading.
+    units
+        In which the stress is shown.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def stress_strain(curves: Sequence[ShearCurve]) -> go.Figure:
         yielded = [curve for curve in own if np.isfinite(curve.event)]
         figure.add_scatter(
             x=np.concatenate([line[0] for line in lines]),
-            y=np.concatenate([line[1] for line in lines]),
+            y=units.stress_scale * np.concatenate([line[1] for line in lines]),
             mode="lines",
             name=group,
             legendgroup=group,
@@ -94,7 +96,7 @@ def stress_strain(curves: Sequence[ShearCurve]) -> go.Figure:
         )
         figure.add_scatter(
             x=[100 * curve.event for curve in yielded],
-            y=[_stress_before(curve) for curve in yielded],
+            y=[units.stress_scale * _stress_before(curve) for curve in yielded],
             text=[curve.name for curve in yielded],
             mode="markers",
             name=group,
@@ -106,29 +108,28 @@ def stress_strain(curves: Sequence[ShearCurve]) -> go.Figure:
                 "size": 9,
                 "line": {"color": "white", "width": 1},
             },
-            hovertemplate="<b>%{text}</b><br>first event at %{x:.3f}%, %{y:.3f} GPa<extra></extra>",
+            hovertemplate=f"<b>%{{text}}</b><br>first event at %{{x:.3f}}%, %{{y:.3f}} {units.stress}<extra></extra>",
         )
     figure.update_xaxes(linear_axis("strain (%)") | {"rangemode": "tozero"})
-    figure.update_yaxes(linear_axis("stress of the loading (GPa)"))
+    figure.update_yaxes(linear_axis(f"stress of the loading ({units.stress})"))
     styled(figure)
     return figure.update_layout(showlegend=True)
 
 
 def _stress_before(curve: ShearCurve) -> float:
-    """The stress of the last state before the first event, GPa."""
+    """The stress of the last state before the first event."""
     step = int(np.searchsorted(curve.strains, curve.event, side="right")) - 1
-    return GPA_PER_EV_PER_CUBIC_ANGSTROM * float(curve.stresses[max(0, step)])
+    return float(curve.stresses[max(0, step)])
 
 
 def _thinned(curve: ShearCurve) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """Strain in % and stress in GPa of evenly chosen steps and those about the event, and a gap after them."""
+    """Strain in % and stress of evenly chosen steps and those about the event, and a gap after them."""
     steps = len(curve.strains)
     shown = np.linspace(0, steps - 1, min(steps, _POINTS_SHOWN)).round().astype(np.int64)
     if np.isfinite(curve.event):
         about = int(np.searchsorted(curve.strains, curve.event, side="right"))
         shown = np.union1d(shown, np.clip([about - 1, about], 0, steps - 1))
-    strains, stresses = 100 * curve.strains[shown], GPA_PER_EV_PER_CUBIC_ANGSTROM * curve.stresses[shown]
-    return np.append(strains, np.nan), np.append(stresses, np.nan)
+    return np.append(100 * curve.strains[shown], np.nan), np.append(curve.stresses[shown], np.nan)
 
 
 def event_strains(strains: Mapping[str, Float[np.ndarray, " _"]], bins: int = 20) -> go.Figure:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from mechlearn.errors import InputError
 from mechlearn.report.style import FONT, INK, SOFT_INK, colour, faint, styled
+from mechlearn.units import METAL, Units
 
 #: More atoms than this that nobody points at are left out of a map.
 _OTHERS_SHOWN: Final = 2000
@@ -37,6 +38,7 @@ def glass_map(
     *,
     d2min: Float[np.ndarray, " atoms"] | None = None,
     foremost: int | None = None,
+    units: Units = METAL,
 ) -> go.Figure:
     """Draw a glass that can be turned: the atoms that took part, and those that a model put first.
 
@@ -58,6 +60,8 @@ def glass_map(
         Of each atom, Å², for the label that one sees on pointing at it.
     foremost
         How many atoms to show as a model's foremost; by default one in fifty, and at least 10.
+    units
+        Of the lengths.
 
     Raises
     ------
@@ -83,8 +87,8 @@ def glass_map(
     ranks = {name: np.argsort(np.argsort(-values, kind="stable")) for name, values in confidences.items()}
     chosen = {name: np.flatnonzero(rank < count) for name, rank in ranks.items()}
     others = np.setdiff1d(np.arange(atoms), np.concatenate([np.flatnonzero(positive), *chosen.values()]))
-    atoms_of = _MapAtoms(_centred(positions, cell, positive, trigger), confidences, ranks, d2min)
-    figure = go.Figure([*_cell_edges(cell), _cell_labels(cell)])
+    atoms_of = _MapAtoms(_centred(positions, cell, positive, trigger), confidences, ranks, d2min, units)
+    figure = go.Figure([*_cell_edges(cell), _cell_labels(cell, units)])
     if 0 < len(others) <= _OTHERS_SHOWN:
         figure.add_trace(atoms_of.markers("other atoms", others, color=faint(SOFT_INK, 0.6), size=1.8))
     if positive.any():
@@ -122,12 +126,13 @@ class _MapAtoms:
     confidences: Mapping[str, Float[np.ndarray, " atoms"]]
     ranks: Mapping[str, Int[np.ndarray, " atoms"]]
     d2min: Float[np.ndarray, " atoms"] | None
+    units: Units
 
     def markers(self, name: str, atoms: Int[np.ndarray, " chosen"], **looks: Any) -> go.Scatter3d:
         """Some atoms; single precision halves the page, and no one sees the difference."""
         columns, template = [atoms], "atom %{customdata[0]:d}"
         if self.d2min is not None:
-            template += f"<br>D²min %{{customdata[{len(columns)}]:.3g}} Å²"
+            template += f"<br>D²min %{{customdata[{len(columns)}]:.3g}} {self.units.area}"
             columns.append(self.d2min[atoms])
         for model, values in self.confidences.items():
             place = len(columns)
@@ -174,11 +179,11 @@ def _cell_edges(cell: Float[np.ndarray, "3 3"]) -> list[go.Scatter3d]:
     return [go.Scatter3d(x=x, y=y, z=z, mode="lines", name="cell", line=line, hoverinfo="skip", showlegend=False)]
 
 
-def _cell_labels(cell: Float[np.ndarray, "3 3"]) -> go.Scatter3d:
+def _cell_labels(cell: Float[np.ndarray, "3 3"], units: Units) -> go.Scatter3d:
     """The lengths of the cell, each beside the middle of an edge that is in front at first."""
     beside = np.array([[0.5, -0.08, -0.05], [1.08, 0.5, -0.05], [-0.06, -0.06, 0.5]])
     x, y, z = (beside @ cell).astype(np.float32).T
-    words = [f"{name} {np.linalg.norm(vector):.1f} Å" for name, vector in zip("xyz", cell, strict=True)]
+    words = [f"{name} {np.linalg.norm(vector):.1f} {units.length}" for name, vector in zip("xyz", cell, strict=True)]
     return go.Scatter3d(
         x=x,
         y=y,

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mechlearn.glasses.named_potentials import units_for
 from mechlearn.studies.configuration import StudyConfig
+from mechlearn.units import Units
 
 Kind = Literal["gat", "svm", "boosting", "ranking"]
 Imbalance = Literal["none", "weights", "undersampling", "oversampling", "focal"]
@@ -70,13 +72,13 @@ class PreparationPlan(_Table):
     timestep: float | None = Field(default=None, gt=0)
     pressure: float = 0.0
 
-    @property
-    def cooling(self) -> str:
+    def cooling(self, units: Units) -> str:
         """How it is cooled, in words."""
-        told = f"at {self.quench_rate:.2g} K/s"
+        told = f"at {self.quench_rate:.2g} {units.rate}"
         if self.quench_window is not None:
             hot, cold = self.quench_window
-            told += f" between {hot:g} and {cold:g} K (at {self.fast_rate:.2g} K/s above and below)"
+            told += f" between {hot:g} and {cold:g} {units.temperature}"
+            told += f" (at {self.fast_rate:.2g} {units.rate} above and below)"
         if self.swaps_per_atom:
             told += f", with {self.swaps_per_atom:g} swaps of unlike atoms for each atom every {self.swap_every} steps,"
         return told
@@ -253,6 +255,11 @@ class ShearTransformationConfig(StudyConfig):
     selection: SelectionPlan | None = None
     imbalance: ImbalancePlan | None = None
     shown: int = Field(default=2, ge=0)
+
+    @property
+    def units(self) -> Units:
+        """In what a person reads lengths, energies and stresses."""
+        return units_for(self.potential)
 
     @property
     def structural(self) -> tuple[str, ...]:

@@ -50,9 +50,11 @@ def maps_section(config: ShearTransformationConfig, findings: GlassFindings) -> 
                     graph.positive(config.threshold),
                     graph.trigger,
                     d2min=graph.d2min,
+                    units=config.units,
                 ),
                 f"{title} sheared in {graph.sense}: the event came at "
-                f"{100 * graph.strain:.2f}% strain; the foremost atom of {best} is {away:.1f} Å from the trigger.",
+                f"{100 * graph.strain:.2f}% strain; the foremost atom of {best} is {away:.1f} {config.units.length} "
+                "from the trigger.",
                 f"Three-dimensional view of {title} sheared in {graph.sense}, with the atoms "
                 "that took part and those foretold",
             )
@@ -81,6 +83,7 @@ def label_section(config: ShearTransformationConfig, findings: GlassFindings) ->
                 first.edges,
                 first.atoms,
                 config.threshold,
+                f"D²min ({config.units.area})",
             ),
             "The share of atoms called positive by what they did, and below it how many atoms did so. Curves that rise "
             "to the right are often all that is shown; most atoms that are called lie to the left, where there are so "
@@ -99,7 +102,12 @@ def label_section(config: ShearTransformationConfig, findings: GlassFindings) ->
         ]
         blocks.append(
             Picture(
-                threshold_sweep_plot(thresholds, np.array([row.class_ratio for row in rows]), series),
+                threshold_sweep_plot(
+                    thresholds,
+                    np.array([row.class_ratio for row in rows]),
+                    series,
+                    f"threshold of D²min ({config.units.area})",
+                ),
                 f"{name}: every score against the threshold of D²min that makes an atom positive (paper: Figure 4). "
                 "The same predictions are scored at each. In the paper AUC and recall rise with the threshold while "
                 "precision and AP fall: which looks best is a matter of the label.",

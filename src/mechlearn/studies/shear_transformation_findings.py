@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -221,7 +221,8 @@ def size_findings(
     """Score the models on the glasses of one size; no fit has seen the glasses that it is scored on."""
     predictions = predictions_of(config, data, confidences)
     # All runs here had an event.
-    places = data.localisations(predictions, config.radius) or {}
+    found = data.localisations(predictions, config.radius) or {}
+    places = {name: replace(place, unit=config.units.length) for name, place in found.items()}
     atoms = round(float(np.mean([graph.structure.atoms for graph in data.graphs])))
     title = f"First events in glasses of {atoms:,} atoms that were not trained on"
 
@@ -261,12 +262,12 @@ def strain_bins(config: ShearTransformationConfig, strains: Float[np.ndarray, " 
 
 def place_of(found: Localisation, runs: Int[np.ndarray, " chosen"]) -> Localisation:
     """The localisation in some of the runs."""
-    return Localisation(
-        found.hits[runs],
-        found.chance[runs],
-        found.distances[runs],
-        tuple(found.specimens[run] for run in runs),
-        found.radius,
+    return replace(
+        found,
+        hits=found.hits[runs],
+        chance=found.chance[runs],
+        distances=found.distances[runs],
+        specimens=tuple(found.specimens[run] for run in runs),
     )
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from mechlearn.evaluation import RareEventScorecard, significant
 from mechlearn.evaluation.classification_scorecard import SCORE_NAMES
+from mechlearn.glasses.quench.glass_recipe import KOB_ANDERSEN
 from mechlearn.report import (
     Highlight,
     Picture,
@@ -45,8 +46,8 @@ _DEFINITIONS: Final = {
     "shear transformation": "a small group of atoms that suddenly moves past its neighbours; how a glass yields",
     "first event": "the first instability of a glass that is sheared; the smallest step further, and atoms do not come "
     "back",
-    "D²min": "how much an atom's neighbours moved otherwise than a smooth strain would move them, Å²; of an event, "
-    "from just before to just after; the sum over neighbours (Falk and Langer 1998)",
+    "D²min": "how much an atom's neighbours moved otherwise than a smooth strain would move them, a length²; of an "
+    "event, from just before to just after; the sum over neighbours (Falk and Langer 1998)",
     "positive": "an atom whose D²min in the first event is above the threshold",
     "trigger": "the foremost atom of the mode that goes soft; where the event begins, before its avalanche",
     "prevalence": "the share of atoms that are positive; the precision of a blind choice",
@@ -118,7 +119,7 @@ def _highlights(config: ShearTransformationConfig, findings: GlassFindings) -> l
         Highlight(f"{significant(best['ap_lift'].value, 2)}×", "average precision over prevalence", where),
         Highlight(
             percent(best["localisation"].value),
-            f"of runs have the foremost atom within {config.radius:g} Å of the trigger",
+            f"of runs have the foremost atom within {config.radius:g} {config.units.length} of the trigger",
             f"a blind choice: {percent(shown.card['chance']['localisation'].value)}",
         ),
     ]
@@ -142,7 +143,7 @@ def _glasses_section(config: ShearTransformationConfig, findings: GlassFindings)
             Text(_made(config)),
             Table(
                 ["", *(f"{found.atoms:,} atoms" for found in findings.sizes.values())],
-                _facts(findings),
+                _facts(config, findings),
                 caption="What was sheared, and what it took. Every step is at rest to the force that is given.",
             ),
             Picture(
@@ -150,7 +151,8 @@ def _glasses_section(config: ShearTransformationConfig, findings: GlassFindings)
                     [
                         ShearCurve(run.name, run.sense, run.strains, run.loading_stresses, run.strain)
                         for run in main.curves
-                    ]
+                    ],
+                    config.units,
                 ),
                 "Stress along the loading up to the first event, which the mark shows. One glass has an event of its "
                 "own in every sense.",
@@ -176,24 +178,31 @@ def _earlier(findings: GlassFindings) -> str:
 
 def _made(config: ShearTransformationConfig) -> str:
     """How the glasses came about."""
-    plan = config.preparation
+    plan, units = config.preparation, config.units
     senses = f"{len(config.senses)} sense{'s' * (len(config.senses) != 1)}"
     if config.glasses is not None:
         came = f"The glasses are those of {config.glasses}; they were brought to rest with {config.potential}"
     else:
         came = (
-            f"{plan.composition} with {config.potential}: melts at {plan.liquid_temperature:g} K, each kept for "
-            f"{plan.liquid_duration:g} ps, cooled {plan.cooling} to {plan.quench_temperature:g} K at "
-            f"{plan.pressure:g} GPa, and brought to rest"
+            f"{plan.composition} with {config.potential}: melts at {plan.liquid_temperature:g} {units.temperature}, "
+            f"each kept for {plan.liquid_duration:g} {units.time}, cooled {plan.cooling(units)} to "
+            f"{plan.quench_temperature:g} {units.temperature} {_held(config)}, and brought to rest"
         )
     return (
         f"{came}. Each was sheared in {senses} at zero temperature, by steps of {config.step:g}, to its first event: "
         "its strain is found by bisection. An atom took part if its D²min in the event is above "
-        f"{config.threshold:g} Å²."
+        f"{config.threshold:g} {units.area}."
     )
 
 
-def _facts(findings: GlassFindings) -> list[list[str]]:
+def _held(config: ShearTransformationConfig) -> str:
+    """What is kept of a melt that cools: its pressure, or the volume of the mixture."""
+    if config.potential == KOB_ANDERSEN:
+        return "at constant volume"
+    return f"at {config.preparation.pressure:g} {config.units.stress}"
+
+
+def _facts(config: ShearTransformationConfig, findings: GlassFindings) -> list[list[str]]:
     """A row a fact, a column a size."""
     sizes = list(findings.sizes.values())
     effort = [aqs(found) for found in sizes]
@@ -210,7 +219,10 @@ def _facts(findings: GlassFindings) -> list[list[str]]:
         ("prevalence", [significant(found.card.prevalence) for found in sizes]),
         ("strain steps", [f"{one['steps']:,}" for one in effort]),
         ("force evaluations", [f"{one['force_evaluations']:,}" for one in effort]),
-        ("largest force left at any step (eV/Å)", [significant(one["max_residual_force"], 2) for one in effort]),
+        (
+            f"largest force left at any step ({config.units.force})",
+            [significant(one["max_residual_force"], 2) for one in effort],
+        ),
     ]
     return [[name, *cells] for name, cells in rows]
 

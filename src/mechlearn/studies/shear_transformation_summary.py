@@ -66,8 +66,8 @@ def _found(config: ShearTransformationConfig, found: SizeFindings) -> str:
         f"{significant(best['ap_lift'].value, 2)} times what chance gives (AUC "
         f"{significant(best['auc'].value, 2)}); run by run, where small events count as much as avalanches, "
         f"{significant(best['run_lift'].value, 2)} times. The atom that it puts first lies within "
-        f"{config.radius:g} Å of the place where the event begins in {percent(hits)} of {card.runs:,} runs, a blind "
-        f"choice in {percent(blind)}."
+        f"{config.radius:g} {config.units.length} of the place where the event begins in {percent(hits)} of "
+        f"{card.runs:,} runs, a blind choice in {percent(blind)}."
         f" {_verdict(best, blind)}"
     )
 
@@ -147,7 +147,7 @@ def _trust(config: ShearTransformationConfig, findings: GlassFindings) -> str:
     main = findings.main
     parts = [f"How far to trust it: {counted(len(main.specimens), 'glass', 'glasses')} of {main.atoms:,} atoms"]
     if config.glasses is None:
-        parts[0] += f", quenched {config.preparation.cooling.rstrip(',')}"
+        parts[0] += f", quenched {config.preparation.cooling(config.units).rstrip(',')}"
         if config.preparation.quench_rate > _SLOW and not config.preparation.swaps_per_atom:
             parts[0] += ", far faster than any that is cast: such glasses yield earlier and in more places"
     else:
