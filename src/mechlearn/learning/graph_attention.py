@@ -14,6 +14,8 @@ from torch_geometric.nn import GATConv
 
 from mechlearn.errors import InputError
 from mechlearn.learning.graph_attention_kernels import attend, attend_backward
+from mechlearn.learning.mish_kernels import mish as mish_kernel
+from mechlearn.learning.mish_kernels import mish_backward
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,9 @@ class GraphAttentionNetwork(torch.nn.Module):
     ) -> Float[torch.Tensor, " nodes"]:
         """The logarithm of the odds that a node is positive."""
         for layer in self.attention:
-            inputs = torch.nn.functional.mish(layer(inputs, graph))
+            inputs = mish(layer(inputs, graph))
         for layer in self.dense[:-1]:
-            inputs = torch.nn.functional.mish(layer(inputs))
+            inputs = mish(layer(inputs))
         return self.dense[-1](inputs)[:, 0]
 
 
@@ -209,6 +211,41 @@ def focal_loss(
     signed = (2.0 * positive - 1.0) * logits
     losses = -weights * torch.nn.functional.logsigmoid(signed)
     return (losses * torch.sigmoid(-signed) ** focusing if focusing else losses).mean()
+
+
+def mish(inputs: torch.Tensor) -> torch.Tensor:
+    """x tanh(ln(1 + exp x)); in single precision by a loop that takes a tenth of the time of torch's (CPU alone).
+
+    References
+    ----------
+    Misra, arXiv:1908.08681 (2019).
+
+    Examples
+    --------
+    >>> [round(number, 4) for number in mish(torch.tensor([-1.0, 0.0, 1.0])).tolist()]
+    [-0.3034, 0.0, 0.8651]
+    """
+    if inputs.dtype != torch.float32:
+        return torch.nn.functional.mish(inputs)
+    return _Mish.apply(inputs.contiguous())  # type: ignore[no-untyped-call]
+
+
+class _Mish(torch.autograd.Function):
+    """The compiled loop as torch differentiates it."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: torch.Tensor) -> torch.Tensor:
+        out = torch.empty_like(inputs)
+        mish_kernel(*_arrays(inputs.view(-1), out.view(-1)))
+        ctx.save_for_backward(inputs)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        (inputs,) = ctx.saved_tensors
+        out = torch.empty_like(inputs)
+        mish_backward(*_arrays(inputs.view(-1), gradients[0].contiguous().view(-1), out.view(-1)))
+        return out
 
 
 class _Attention(torch.autograd.Function):
