@@ -26,6 +26,7 @@ from mechlearn.studies.shear_transformation_plan import plan_study
 from mechlearn.studies.shear_transformation_report import aqs, build_report
 from mechlearn.studies.shear_transformation_summary import summarise, summary
 from mechlearn.studies.study import Preset, Study
+from mechlearn.units import Units
 
 
 def run(config: ShearTransformationConfig, context: StudyContext) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def check(config: ShearTransformationConfig) -> None:
 def results_of(config: ShearTransformationConfig, findings: GlassFindings) -> dict[str, Any]:
     """Every figure, as ``results.json`` holds it."""
     return {
-        "units": {"strain": "1", "threshold": "Å²", "force": "eV/Å", "radius": "Å", "stress_drop": "eV/Å³"},
+        "units": _units_of(config.units),
         "loadings": len(config.senses),
         "senses": list(config.senses),
         "threshold": config.threshold,
@@ -75,6 +76,17 @@ def results_of(config: ShearTransformationConfig, findings: GlassFindings) -> di
         "imbalance": _compared(findings.compared.get("imbalance")),
         "best": findings.main.best,
         "summary": summary(config, findings),
+    }
+
+
+def _units_of(units: Units) -> dict[str, str]:
+    """Of what is not a pure number."""
+    return {
+        "strain": "1",
+        "threshold": units.area,
+        "force": units.force,
+        "radius": units.length,
+        "stress_drop": f"{units.energy}/{units.length}³",
     }
 
 
