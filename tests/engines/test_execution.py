@@ -128,6 +128,20 @@ if __name__ == "__main__":
 """
 
 
+def test_a_process_that_has_loaded_numba_becomes_a_worker_and_still_compiles() -> None:
+    # A script that imports all it needs at its top does so in every worker too, before that is made one.
+    script = (
+        "import numba\n"
+        "from mechlearn.engines.executors import use_one_thread\n"
+        "use_one_thread()\n"
+        "assert numba.njit(lambda number: number + 1)(1) == 2\n"
+        "print(numba.get_num_threads())"
+    )
+    environment = os.environ | {"NUMBA_NUM_THREADS": "2"}
+    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert ran.stdout == "1\n", ran.stderr
+
+
 def _start(folder: Path) -> subprocess.Popen[str]:
     code = SCRIPT.format(here=str(HERE), folder=str(folder))
     script = folder.parent / "script.py"

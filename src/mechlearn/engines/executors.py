@@ -23,8 +23,10 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
-    "NUMBA_NUM_THREADS",
 )
+
+#: Numba reads this anew whenever it compiles, and refuses another number once its threads run.
+_NUMBA_VARIABLE = "NUMBA_NUM_THREADS"
 
 
 class SerialExecutor(Executor):
@@ -120,7 +122,7 @@ def _prepare_worker() -> None:
 
 def use_one_thread() -> None:
     """Compute with one thread in this process from now on."""
-    for variable in _THREAD_VARIABLES:
+    for variable in (*_THREAD_VARIABLES, *(() if "numba" in sys.modules else (_NUMBA_VARIABLE,))):
         os.environ[variable] = "1"
     # What was imported before this ran has read those variables already.
     if "threadpoolctl" in sys.modules or "numpy" in sys.modules:
