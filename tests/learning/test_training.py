@@ -230,6 +230,21 @@ def test_the_rate_is_halved_after_patience_epochs_without_improvement() -> None:
     assert len(set(expected)) > 5
 
 
+def test_training_ends_once_no_epoch_is_better(tmp_path: Path) -> None:
+    module, batches, validation = problem()
+    rate = replace(SETTINGS, learning_rate=0.3)
+    whole = train(module, loss, batches, validation, rate, seed=0)
+    losses = whole.validation
+    ends = next(count for count in range(4, 30) if min(losses[: count - 3]) <= min(losses[count - 3 : count]))
+    stopped, *_ = problem()
+    early = replace(rate, stop_after=3)
+    history = train(stopped, loss, batches, validation, early, seed=0, checkpoint=tmp_path / "c")
+    assert history.epochs == whole.epochs[:ends]
+    assert loss(stopped, validation[0]).item() == history.best.validation
+    # Nor does it go on when it is called again.
+    assert train(problem()[0], loss, batches, validation, early, seed=0, checkpoint=tmp_path / "c") == history
+
+
 def test_a_loss_that_is_not_finite_says_what_to_try(tmp_path: Path) -> None:
     module, batches, validation = problem()
     with pytest.raises(
@@ -297,6 +312,7 @@ def test_progress_hears_of_every_epoch_also_of_those_resumed(tmp_path: Path) -> 
         ("factor", 1.0),
         ("gradient_clip", -1.0),
         ("batch_size", 0),
+        ("stop_after", 0),
     ],
 )
 def test_settings_out_of_range_are_refused(field: str, value: float) -> None:

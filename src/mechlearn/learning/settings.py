@@ -35,6 +35,8 @@ class TrainingSettings:
         An epoch improves when its validation loss is below ``best·(1 - threshold)``.
     factor
         What the rate is multiplied by on a plateau.
+    stop_after
+        Training ends once so many epochs in a row have not had the lowest validation loss; None for never.
     gradient_clip
         Largest norm of a step's gradient; None for no limit.
     checkpoint_seconds
@@ -62,6 +64,7 @@ class TrainingSettings:
     patience: int = 50
     threshold: float = 1e-4
     factor: float = 0.5
+    stop_after: int | None = None
     gradient_clip: float | None = None
     checkpoint_seconds: float = 20.0
     threads: int = 1
@@ -73,6 +76,8 @@ class TrainingSettings:
                 raise InputError(f"training settings: {name} is {getattr(self, name)}; give 1 or more")
         if self.precision not in ("double", "single"):
             raise InputError(f"training settings: precision is {self.precision!r}; give 'double' or 'single'")
+        if self.stop_after is not None and self.stop_after < 1:
+            raise InputError(f"training settings: stop_after is {self.stop_after}; give 1 or more, or None")
         if not (isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"training settings: learning_rate is {self.learning_rate}; give a positive number")
         if not 0 < self.factor < 1:

@@ -37,7 +37,8 @@ def train(
 
     One epoch takes Adam's step on loss(module, batch) for every batch, then computes the validation loss.
     When the latter has not fallen below best·(1 − threshold) for ``patience`` epochs, the rate is multiplied
-    by ``factor``. At the end the module holds the weights of the epoch with the lowest validation loss.
+    by ``factor``; when ``stop_after`` epochs have not had the lowest, training ends. At the end the module holds
+    the weights of the epoch with the lowest validation loss.
 
     Everything random in epoch e (the order of the batches, and torch's own generator, for modules with
     dropout) is drawn from (seed, e) alone: a run that was killed and goes on from its checkpoint ends in the
@@ -97,6 +98,8 @@ def train(
         written = time.monotonic()
         try:
             for number in range(len(run.state.epochs) + 1, settings.epochs + 1):
+                if run.has_stalled:
+                    break
                 with _seeded(seed, number) as rng:
                     order = rng.permutation(len(batches))
                     training = run.step([batches[index] for index in order], loss, weight)
@@ -137,6 +140,12 @@ class _Run:
             }
         )
         self.state = state
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the lowest validation loss is ``stop_after`` epochs ago."""
+        epochs, patience = self.state.epochs, self.settings.stop_after
+        return patience is not None and bool(epochs) and len(epochs) - History(epochs).best.number >= patience
 
     def step(
         self,

@@ -114,8 +114,10 @@ class ModelPlan(_Table):
         How the rarity of events is treated in training.
     equal_runs : bool
         Whether all runs count the same in training, whatever the size of their events.
-    layers, width, heads, epochs, learning_rate, patience : int, int, int, int, float, int
+    layers, width, heads, epochs, learning_rate : int, int, int, int, float
         Of the GAT; the paper's best by AUC has 4 layers of 15 × 9.
+    patience, stop_after : int
+        Epochs without a lower validation loss after which its learning rate is halved, and after which it ends.
     residual : bool
         Whether a layer of the GAT adds to what comes in; the paper describes none that does.
     trees : int
@@ -131,7 +133,8 @@ class ModelPlan(_Table):
     heads: int = Field(default=9, ge=1)
     epochs: int = Field(default=40, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
-    patience: int = Field(default=10, ge=1)
+    patience: int = Field(default=4, ge=1)
+    stop_after: int = Field(default=12, ge=1)
     residual: bool = False
     trees: int = Field(default=200, ge=1)
 

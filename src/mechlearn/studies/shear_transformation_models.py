@@ -138,7 +138,7 @@ def settings_of(plan: ModelPlan, config: ShearTransformationConfig, names: Seque
     if plan.kind == "ranking":
         raise InputError(f"study shear_transformation: {plan.name} has no settings, as it learns nothing")
     own = {
-        "gat": ("layers", "width", "heads", "epochs", "learning_rate", "patience", "residual"),
+        "gat": ("layers", "width", "heads", "epochs", "learning_rate", "patience", "stop_after", "residual"),
         "boosting": ("trees",),
         "svm": (),
     }[plan.kind]

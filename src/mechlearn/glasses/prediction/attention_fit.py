@@ -118,6 +118,7 @@ def fit_graph_attention(
             learning_rate=settings.learning_rate,
             batch_size=settings.batch_size,
             patience=settings.patience,
+            stop_after=settings.stop_after,
             gradient_clip=1.0,
             precision=settings.precision,
         ),

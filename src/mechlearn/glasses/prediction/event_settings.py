@@ -73,7 +73,7 @@ class ModelSettings:
         What a reader calls the model, where it is not to be made up.
     layers, width, heads, dense, residual : int, int, int, tuple of int, bool
         Of graph attention (see :class:`~mechlearn.learning.graph_attention.GraphAttentionShape`).
-    epochs, learning_rate, patience : int, float, int
+    epochs, learning_rate, patience, stop_after : int, float, int, int or None
         Of graph attention (see :class:`~mechlearn.learning.TrainingSettings`).
     batch_size : int
         Runs in a minibatch of graph attention.
@@ -117,7 +117,8 @@ class ModelSettings:
     residual: bool = False
     epochs: int = 100
     learning_rate: float = 3e-3
-    patience: int = 10
+    patience: int = 4
+    stop_after: int | None = 12
     batch_size: int = 6
     precision: Literal["single", "double"] = "single"
     trees: int = 300
@@ -146,8 +147,10 @@ class ModelSettings:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        whole = ("layers", "width", "heads", "epochs", "patience", "batch_size", "trees", "leaf_atoms")
+        whole: tuple[str, ...] = ("layers", "width", "heads", "epochs", "patience", "batch_size", "trees", "leaf_atoms")
         positive = ("threshold", "balance", "learning_rate", "shrinkage", "regularisation")
+        if self.stop_after is not None:
+            whole += ("stop_after",)
         for name in whole:
             if getattr(self, name) < 1:
                 raise InputError(f"a {KINDS[self.kind]}: {name} is {getattr(self, name)}; give 1 or more")
