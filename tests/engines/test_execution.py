@@ -238,3 +238,11 @@ def test_a_cluster_gives_the_same_results() -> None:
         executor(scheduler=cluster.scheduler_address) as pool,
     ):
         assert run_campaign(partial(pow, 2), range(5), pool, label=None) == {i: 2**i for i in range(5)}
+
+
+def test_a_compiled_function_that_is_interrupted_stops_the_campaign() -> None:
+    def task(_: int) -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    with pytest.raises(KeyboardInterrupt, match=r"preparing: stopped with 0 of 3 done; the same command goes on"):
+        run_campaign(task, range(3), SerialExecutor(), label="preparing")

@@ -1,5 +1,7 @@
 """A potential of Python's in LAMMPS moves atoms as LAMMPS's own pair style does."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,42 @@ def test_what_the_potential_refuses_is_said(structure):
             acting_in_lammps(lmp, read_eam("W_zhou.eam.alloy"), ("Cu", "Zr")),
         ):
             lmp.command("run 0")
+
+
+def run_in_parts(lmp):
+    for _ in range(10):
+        lmp.commands_string("fix motion all nve\nrun 20\nunfix motion")
+
+
+class _InterruptedOnce:
+    """A potential in whose third evaluation Ctrl-C is pressed."""
+
+    def __init__(self, potential):
+        self.potential, self.evaluations = potential, 0
+        self.elements = potential.elements
+
+    def evaluate(self, batch):
+        self.evaluations += 1
+        if self.evaluations == 3:
+            signal.raise_signal(signal.SIGINT)
+        return self.potential.evaluate(batch)
+
+
+def test_the_run_that_is_interrupted_ends_at_its_next_step(structure):
+    potential = _InterruptedOnce(read_eam(FILE))
+    handler = signal.getsignal(signal.SIGINT)
+    with lammps_session() as lmp:
+        opened(lmp, structure)
+        with pytest.raises(KeyboardInterrupt), acting_in_lammps(lmp, potential, ("Cu", "Zr")):
+            run_in_parts(lmp)
+    assert potential.evaluations == 3
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_the_command_that_fails_is_the_one_that_raises(structure):
+    with lammps_session() as lmp:
+        opened(lmp, structure)
+        with acting_in_lammps(lmp, read_eam("W_zhou.eam.alloy"), ("Cu", "Zr")):
+            lmp.command("run_style verlet")
+            with pytest.raises(InputError, match="knows W only"):
+                lmp.command("run 0")

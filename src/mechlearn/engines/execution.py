@@ -96,7 +96,8 @@ def run_campaign(
         try:
             campaign.run(waiting, in_flight)
         except KeyboardInterrupt:
-            progress.console.print(f"{name}: stopping; running tasks finish first (Ctrl-C again drops them)")
+            if campaign.busy:
+                progress.console.print(f"{name}: stopping; running tasks finish first (Ctrl-C again drops them)")
             campaign.drain()
             raise KeyboardInterrupt(
                 f"{name}: stopped with {before + len(campaign.results)} of {len(everything)} done; "
@@ -133,6 +134,11 @@ class _Campaign(Generic[Result]):
                 self._take(self._completed.get())
         while self._running:
             self._take(self._completed.get())
+
+    @property
+    def busy(self) -> bool:
+        """Whether tasks are running or wait to."""
+        return bool(self._running)
 
     def drain(self) -> None:
         """Drop what has not started and take the results of what has, whatever else went wrong."""

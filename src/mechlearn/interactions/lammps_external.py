@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import numpy as np
 from ase.data import atomic_numbers
 from jaxtyping import Float, Int
 
+from mechlearn.engines.interruption import interrupts_noted
 from mechlearn.engines.lammps import Lammps
 from mechlearn.errors import MechlearnError, WorkError
 from mechlearn.interactions.potential import Potential
@@ -19,6 +21,9 @@ from mechlearn.structures import StructureBatch
 
 #: The name of the ``fix external`` through which the potential acts.
 FIX = "potential"
+
+#: What runs LAMMPS's commands.
+_COMMANDS = ("command", "commands_list", "commands_string", "file")
 
 
 @contextmanager
@@ -44,7 +49,9 @@ def acting_in_lammps(
     Raises
     ------
     MechlearnError
-        The error that the potential raised during a run, when the block is left; the run stops at it.
+        The error that the potential raised during a run, by the command that runs; the run stops at it.
+    KeyboardInterrupt
+        After Ctrl-C, by the command that runs; the run stops at its next step.
 
     Examples
     --------
@@ -58,14 +65,11 @@ def acting_in_lammps(
     ...         round(lmp.get_thermo("pe") / 54, 2)
     -8.76
     """
-    external = _External(
-        lmp, potential, np.array([atomic_numbers[element] for element in elements]), np.array([periodic])
-    )
-    external.connect()
-    try:
-        yield
-    finally:
-        external.raise_failure()
+    numbers = np.array([atomic_numbers[element] for element in elements])
+    with interrupts_noted() as interrupted:
+        external = _External(lmp, potential, numbers, np.array([periodic]), interrupted)
+        with external.connected():
+            yield
 
 
 def box_of(lmp: Lammps) -> Float[np.ndarray, "3 3"]:
@@ -79,26 +83,45 @@ class _External:
     """What LAMMPS calls once a step.
 
     ctypes swallows what a callback raises, so the first error is kept, LAMMPS is told to stop, and the error
-    is raised when the session's block is left.
+    is raised once its command has ended.
     """
 
     lmp: Lammps
     potential: Potential
     numbers: Int[np.ndarray, " types"]
     periodic: np.ndarray
-    failure: BaseException | None = field(default=None)
+    interrupted: Event
+    failure: Exception | None = field(default=None)
     last: Float[np.ndarray, "atoms 3"] | None = field(default=None)
     kept: Any = field(default=None)
 
-    def connect(self) -> None:
-        """Set LAMMPS up to call the potential."""
-        for command in ("pair_style none", f"fix {FIX} all external pf/callback 1 1"):
-            self.lmp.command(command)
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Let LAMMPS call the potential, and its commands raise what a call could not."""
+        self.lmp.commands_string(f"pair_style none\nfix {FIX} all external pf/callback 1 1")
         self.lmp.set_fix_external_callback(FIX, self._forces, None)
+        for name in _COMMANDS:
+            setattr(self.lmp, name, self._checked(getattr(self.lmp, name)))
+        try:
+            yield
+        finally:
+            for name in _COMMANDS:
+                delattr(self.lmp, name)
 
-    def raise_failure(self) -> None:
-        """Raise what the potential raised."""
-        if isinstance(self.failure, (MechlearnError, KeyboardInterrupt)):
+    def _checked(self, command: Callable[[str], None]) -> Callable[[str], None]:
+        """A method of LAMMPS's that raises what the potential raised meanwhile."""
+
+        def checked(words: str) -> None:
+            command(words)
+            self._raise_failure()
+
+        return checked
+
+    def _raise_failure(self) -> None:
+        """Raise what the potential raised, or Ctrl-C."""
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
+        if isinstance(self.failure, MechlearnError):
             raise self.failure
         if self.failure is not None:
             raise WorkError(f"evaluating the potential in LAMMPS: {self.failure}") from self.failure
@@ -114,7 +137,8 @@ class _External:
     ) -> None:
         """Evaluate the potential at LAMMPS's positions; the virial is −σV, in the order xx yy zz xy xz yz."""
         f[:] = 0.0
-        if self.failure is not None:
+        if self.failure is not None or self.interrupted.is_set():
+            self.lmp.force_timeout()
             return
         try:
             batch, order = self._structure(tag, x)
@@ -123,7 +147,7 @@ class _External:
             self.lmp.fix_external_set_energy_global(FIX, energy)
             virial = -stress * batch.volumes[0]
             self.lmp.fix_external_set_virial_global(FIX, virial[[0, 1, 2, 5, 4, 3]].tolist())
-        except BaseException as error:
+        except Exception as error:
             self.failure = error
             self.lmp.force_timeout()
 
