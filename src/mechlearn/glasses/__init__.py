@@ -10,8 +10,10 @@ from mechlearn.glasses.description.feature_campaign import (
 from mechlearn.glasses.description.feature_table import Feature, FeatureTable
 from mechlearn.glasses.description.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
 from mechlearn.glasses.description.interstices import interstice_features, metallic_radii
-from mechlearn.glasses.description.mechanism import NonaffineResponse, mechanism_features, nonaffine_response
+from mechlearn.glasses.description.mechanism import mechanism_features
 from mechlearn.glasses.description.modes import Modes, lowest_modes
+from mechlearn.glasses.description.nonlinear_modes import PlasticModes, imminences, plastic_modes
+from mechlearn.glasses.description.response import NonaffineResponse, nonaffine_response
 from mechlearn.glasses.description.voronoi import VoronoiCells, voronoi_cells
 from mechlearn.glasses.loading.events import CriticalMode, PlasticEvent, critical_mode
 from mechlearn.glasses.loading.labels import TransformedGroup, first_groups, transformed_group
@@ -79,6 +81,7 @@ __all__ = [
     "Modes",
     "NonaffineResponse",
     "PlasticEvent",
+    "PlasticModes",
     "PreparedGlass",
     "Quench",
     "RelaxedCell",
@@ -106,6 +109,7 @@ __all__ = [
     "grid",
     "held_out_confidences",
     "imbalance_treatments",
+    "imminences",
     "interstice_features",
     "load_event_model",
     "loading_frame",
@@ -118,6 +122,7 @@ __all__ = [
     "nonaffine_response",
     "nonaffine_squares",
     "paper_features",
+    "plastic_modes",
     "prepare_glass",
     "prepare_glasses",
     "read_run",

@@ -24,6 +24,7 @@ from mechlearn.glasses.description.feature_table import FeatureTable
 from mechlearn.glasses.description.features import AtomicPoint, FeatureSettings, atomic_properties, node_features
 from mechlearn.glasses.description.mechanism import mechanism_features
 from mechlearn.glasses.description.modes import lowest_modes
+from mechlearn.glasses.description.nonlinear_modes import plastic_modes
 from mechlearn.glasses.description.structural_features import check_kinds, structural_features
 from mechlearn.glasses.description.voronoi import VoronoiCells, voronoi_cells
 from mechlearn.glasses.loading.shear_campaign import campaign
@@ -132,7 +133,7 @@ def feature_runs(
         "potential": potential_record(potential, elements),
         "elements": elements,
         "settings": asdict(settings),
-        "mechanism": {"modes": modes, "cutoff": cutoff} if mechanism else None,
+        "mechanism": {"modes": modes, "cutoff": cutoff, "features": MECHANISM_FEATURES} if mechanism else None,
         "structural": structural,
     }
     folder = FeatureFolder(out)
@@ -199,6 +200,7 @@ class _Features:
         potential = glass_potential(self.potential, self.elements)
         point = potential.at(rest)
         soft = lowest_modes(point, min(self.modes, 3 * rest.atoms - 3)) if self.modes else None
+        plastic = plastic_modes(potential, point, self.cutoff) if self.modes else None
         properties = atomic_properties(point, self.elements, self.settings) if self.shares else None
         cells = self._cells(rest) if properties is None else properties.cells
         still = []
@@ -209,7 +211,7 @@ class _Features:
                 continue
             tables = [] if properties is None else [node_features(properties, run.gradient)]
             if soft is not None:
-                tables.append(mechanism_features(potential, point, run.gradient, modes=soft, cutoff=self.cutoff))
+                tables.append(mechanism_features(potential, point, run.gradient, soft, self.cutoff, plastic=plastic))
             folder.write(run, FeatureTable.joined(tables + still))
         # The edges come last: where they are, so are the features.
         if not folder.edges_file(specimen).exists():

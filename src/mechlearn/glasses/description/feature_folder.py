@@ -57,6 +57,10 @@ MECHANISM_FEATURES: Final = (
     "soft non-affine displacement",
     "softening",
     "coupled softening",
+    "imminence",
+    "imminence to second order",
+    "plastic softness",
+    "reach of the instability",
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float
 
@@ -11,88 +9,22 @@ from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.description.feature_table import Feature, FeatureTable
 from mechlearn.glasses.description.features import AtomicPoint
 from mechlearn.glasses.description.modes import Modes
+from mechlearn.glasses.description.nonlinear_modes import PlasticModes, imminences
+from mechlearn.glasses.description.response import NonaffineResponse, difference_strain, nonaffine_response
 from mechlearn.glasses.loading.loading_axes import strain_of_loading
 from mechlearn.glasses.loading.nonaffine import fading_weights, nonaffine_squares
-from mechlearn.glasses.rest.displacements import centred, displaced, furthest
-from mechlearn.glasses.rest.minimisation import preconditioner
-from mechlearn.glasses.rest.newton_direction import newton_direction
+from mechlearn.glasses.rest.displacements import displaced
 from mechlearn.interactions import (
     SmoothPoint,
     SmoothPotential,
     deformed,
-    nonaffine_displacements,
     softenings,
 )
 from mechlearn.structures.neighbours import neighbour_pairs
 
-#: For second differences atoms move so far at most, Å, and the strain is no larger than this.
-_LONGEST_MOVE, _LARGEST_STRAIN = 0.02, 1e-3
-
-#: To this share of its largest component the force of second order is balanced.
-_RESIDUAL = 1e-6
-
 _NONAFFINE = "Maloney and Lemaître 2006"
+_PLASTIC = "after Lerner 2016"
 _MODES = "after Widmer-Cooper et al. 2008; Manning and Liu 2011"
-
-
-@dataclass(frozen=True, eq=False)
-class NonaffineResponse:
-    """How atoms move beside a loading of strain γ: γ u + ½ γ² w.
-
-    Attributes
-    ----------
-    first : (atoms, 3)
-        u, Å for a strain of 1; of −γ it has the other sign.
-    second : (atoms, 3)
-        w, Å for a strain of 1 squared; of −γ it is the same, and so tells the two senses apart.
-    """
-
-    first: Float[np.ndarray, "atoms 3"]
-    second: Float[np.ndarray, "atoms 3"]
-
-
-def nonaffine_response(
-    potential: SmoothPotential, point: SmoothPoint, gradient: Float[np.ndarray, "3 3"]
-) -> NonaffineResponse:
-    """The non-affine displacements of first and second order, one sparse solve each.
-
-    First H u = −Ξ.  Along γ u the forces stay zero to first order; what is left, f(γ) = ½ γ² f₂ + …, drives the motion
-    of second order, H w = f₂, with f₂ = (f(γ) + f(−γ))/γ².
-
-    Parameters
-    ----------
-    potential
-        With second derivatives.
-    point
-        The potential at a structure at rest.
-    gradient
-        L, r → (1 + γ L) r.
-
-    Raises
-    ------
-    WorkError
-        The structure is not at a minimum of its energy, or an iteration does not converge.
-    """
-    inverses = preconditioner(point)
-    first = nonaffine_displacements(point, gradient[None], inverses=inverses)[:, :, 0]
-    strain = min(_LARGEST_STRAIN, _LONGEST_MOVE / max(furthest(first), 1e-12))
-    forces = np.zeros_like(first)
-    for sign in (1.0, -1.0):
-        moved = deformed(displaced(point.structure, sign * strain * first), np.eye(3) + sign * strain * gradient)
-        # A force left at rest is no part of the response.
-        forces += potential.at(moved, point.kept).forces - point.forces
-    forces = centred(forces) / strain**2
-    largest = float(np.abs(forces).max())
-    # Where symmetry forbids any motion what is left is rounding.
-    if largest * strain**2 < 1e-12:
-        return NonaffineResponse(first, np.zeros_like(first))
-    way = newton_direction(point.hessian_product, forces, inverses, np.inf, _RESIDUAL * largest)
-    if not way.inside:
-        raise WorkError(
-            "solving for the non-affine displacements of second order: the energy falls along some displacement; "
-            "the structure is not at a minimum: minimise it first"
-        )
-    return NonaffineResponse(first, way.step)
 
 
 def mechanism_features(
@@ -102,6 +34,7 @@ def mechanism_features(
     modes: Modes | None = None,
     cutoff: float = 5.0,
     ahead: float = 1e-2,
+    plastic: PlasticModes | None = None,
 ) -> FeatureTable:
     """What tells where a loading will set off the first shear transformation.
 
@@ -123,6 +56,9 @@ def mechanism_features(
         that it is longer than that of a label.
     ahead
         γ at which D²min is foretold from the response of second order.
+    plastic
+        From :func:`~mechlearn.glasses.plastic_modes` with the same cutoff, also once a specimen; left out, so are their
+        features.
 
     Raises
     ------
@@ -133,7 +69,8 @@ def mechanism_features(
     ----------
     Maloney and Lemaître, Physical Review E 74, 016118 (2006), for u and its divergence; Widmer-Cooper, Perry, Harrowell
     and Reichman, Nature Physics 4, 711 (2008) and Manning and Liu, Physical Review Letters 107, 108302 (2011), for soft
-    modes; Tsamados, Tanguy, Goldenberg and Barrat, Physical Review E 80, 026112 (2009), for local moduli.
+    modes; Tsamados, Tanguy, Goldenberg and Barrat, Physical Review E 80, 026112 (2009), for local moduli; Lerner,
+    Physical Review E 93, 053004 (2016), for plastic modes.
     """
     response = nonaffine_response(potential, point, gradient)
     tables = [_of_response(point, response, cutoff, ahead)]
@@ -141,6 +78,8 @@ def mechanism_features(
         tables.append(_local_modulus(potential, point, gradient, response, cutoff))
     if modes is not None:
         tables.append(_of_modes(potential, point, gradient, response, modes))
+    if plastic is not None:
+        tables.append(_of_plastic_modes(potential, point, gradient, response, plastic))
     return FeatureTable.joined(tables)
 
 
@@ -168,7 +107,7 @@ def _local_modulus(
     cutoff: float,
 ) -> FeatureTable:
     """dσ/dγ along the loading, of an atom and its neighbours, with their non-affine motion."""
-    strain = min(_LARGEST_STRAIN, _LONGEST_MOVE / max(furthest(response.first), 1e-12))
+    strain = difference_strain(response.first)
     conjugate = strain_of_loading(gradient)
     stresses = []
     for sign in (1.0, -1.0):
@@ -214,3 +153,32 @@ def _of_modes(
     softened = np.maximum(0.0, -changes / soft)
     weights = (1.0 / soft, displacements, softened, displacements * softened)
     return FeatureTable(features, np.stack([weight @ shares for weight in weights], axis=1))
+
+
+def _of_plastic_modes(
+    potential: SmoothPotential,
+    point: SmoothPoint,
+    gradient: Float[np.ndarray, "3 3"],
+    response: NonaffineResponse,
+    modes: PlasticModes,
+) -> FeatureTable:
+    """What the foremost mode at an atom says, p = D²(v)/max D²(v) being the atom's part in a mode."""
+    features = (
+        Feature("imminence", "max p/γ₁", "1", _PLASTIC),
+        Feature("imminence to second order", "max p/γ₂", "1", "here; second order in the loading"),
+        Feature("plastic softness", "max p/λ", "Å²/eV", "after Gartner and Lerner 2016"),
+        Feature("reach of the instability", "D²(v) (λ/τ)²", "Å²", "here"),
+    )
+    values = np.zeros((point.structure.atoms, len(features)))
+    if len(modes):
+        first, second = imminences(potential, point, gradient, response, modes)
+        parts = modes.squares / modes.squares.max(axis=1, keepdims=True)
+        driven, every = parts * first[:, None], np.arange(point.structure.atoms)
+        foremost = driven.argmax(axis=0)
+        # At γ₁ a mode has moved by λ/τ; one that nothing drives reaches nowhere.
+        moved = np.where(first > 0.0, modes.stiffnesses / np.maximum(modes.asymmetries, np.finfo(float).tiny), 0.0)
+        values[:, 0] = driven[foremost, every]
+        values[:, 1] = (parts * second[:, None]).max(axis=0)
+        values[:, 2] = (parts / modes.stiffnesses[:, None]).max(axis=0)
+        values[:, 3] = modes.squares[foremost, every] * np.square(moved[foremost])
+    return FeatureTable(features, values)

@@ -1,0 +1,132 @@
+"""Plastic modes: what defines them, what they foretell, and that no frame matters."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from scipy.spatial.transform import Rotation
+
+from glass_specimens import SHEAR, model_glass, model_specimen
+from mechlearn.errors import WorkError
+from mechlearn.glasses import (
+    PlasticModes,
+    ShearSettings,
+    imminences,
+    nonaffine_response,
+    plastic_modes,
+    shear,
+)
+from mechlearn.glasses.description.response import balanced
+from mechlearn.glasses.rest.displacements import centred, displaced
+from mechlearn.glasses.rest.minimisation import preconditioner
+from mechlearn.interactions import LennardJones, SmoothPoint, deformed
+from mechlearn.structures import StructureBatch
+
+CUTOFF = 1.8
+
+
+@lru_cache
+def found() -> tuple[SmoothPoint, PlasticModes]:
+    point = model_glass().at(model_specimen())
+    return point, plastic_modes(model_glass(), point, CUTOFF)
+
+
+def cores(modes: PlasticModes) -> np.ndarray:
+    return np.square(modes.vectors).sum(axis=2).argmax(axis=1)
+
+
+def test_they_soften_as_their_energy_says() -> None:
+    """λ and τ against differences of the energy along s v, and v against what defines it."""
+    point, modes = found()
+    assert len(modes) >= 2
+    assert np.linalg.norm(modes.vectors, axis=(1, 2)) == pytest.approx(1.0)
+    step = 0.02
+    for vector, stiffness, asymmetry in zip(modes.vectors, modes.stiffnesses, modes.asymmetries, strict=True):
+        ahead, behind = (
+            model_glass().at(displaced(point.structure, sign * step * vector)).energy - point.energy
+            for sign in (1.0, -1.0)
+        )
+        assert (ahead + behind) / step**2 == pytest.approx(stiffness, rel=0.05)
+        assert 3.0 * (behind - ahead) / step**3 == pytest.approx(asymmetry, rel=0.05, abs=1.0)
+    products = np.stack([point.hessian_product(vector) for vector in modes.vectors])
+    coupled = np.einsum("kia,lia->kl", modes.vectors, products)
+    assert np.allclose(coupled, np.diag(modes.stiffnesses), atol=1e-8 * modes.stiffnesses.max())
+
+
+def test_the_first_is_a_fixed_point() -> None:
+    """H⁻¹ U‴ v v is a multiple of v, U‴ by differences of the Hessian along v."""
+    point, modes = found()
+    vector, step = modes.vectors[0], 1e-3
+    ahead, behind = (
+        model_glass().at(displaced(point.structure, sign * step * vector)).hessian_product(vector)
+        for sign in (1.0, -1.0)
+    )
+    third = (ahead - behind) / (2.0 * step)
+    assert -np.vdot(vector, third) == pytest.approx(modes.asymmetries[0], rel=0.02)
+    response = balanced(point, centred(third), preconditioner(point), 1e-8)
+    assert -np.vdot(response, vector) / np.linalg.norm(response) > 0.99
+
+
+def test_a_mode_foretells_the_event_that_is_near() -> None:
+    """Nine tenths of the way to an instability its mode is the most imminent, and the strain left is known."""
+    settings = ShearSettings(step=1e-3, final_strain=0.2, threshold=0.015)
+    event = shear(model_glass(), model_specimen(), SHEAR, settings).events[0]
+    errors = []
+    for share in (0.9, 0.99):
+        near = ShearSettings(step=1e-3, final_strain=share * event.strain, threshold=0.015)
+        path = shear(model_glass(), model_specimen(), SHEAR, near)
+        point = model_glass().at(path.state.structure)
+        modes = plastic_modes(model_glass(), point, CUTOFF)
+        response = nonaffine_response(model_glass(), point, SHEAR)
+        first, second = imminences(model_glass(), point, SHEAR, response, modes)
+        assert cores(modes)[first.argmax()] == event.trigger
+        assert cores(modes)[second.argmax()] == event.trigger
+        errors.append([abs(1.0 / soon.max() / ((1.0 - share) * event.strain) - 1.0) for soon in (first, second)])
+    # λ falls as the root of the strain that is left, and so does the error.
+    assert np.all(np.array(errors[0]) < 0.35), errors
+    assert np.all(np.array(errors[1]) < 0.25), errors
+
+
+def test_senses_and_frames() -> None:
+    point, modes = found()
+    forth, back = (
+        imminences(model_glass(), point, sign * SHEAR, nonaffine_response(model_glass(), point, sign * SHEAR), modes)
+        for sign in (1.0, -1.0)
+    )
+    # To first order a mode is driven forth or back, never both ways.
+    assert np.all((forth[0] > 0.0) != (back[0] > 0.0))
+    rotation = Rotation.random(random_state=3).as_matrix()
+    turned_point = model_glass().at(deformed(point.structure, rotation))
+    turned_modes = plastic_modes(model_glass(), turned_point, CUTOFF)
+    assert np.array_equal(cores(turned_modes), cores(modes))
+    assert np.allclose(turned_modes.stiffnesses, modes.stiffnesses, rtol=1e-3)
+    turned_shear = rotation @ SHEAR @ rotation.T
+    turned = imminences(
+        model_glass(),
+        turned_point,
+        turned_shear,
+        nonaffine_response(model_glass(), turned_point, turned_shear),
+        turned_modes,
+    )
+    for here, there in zip(forth, turned, strict=True):
+        assert np.allclose(here, there, rtol=0.02, atol=0.02 * here.max())
+
+
+def test_where_symmetry_forbids_them_there_are_none() -> None:
+    crystal = StructureBatch.from_atoms([bulk("Ni", "fcc", a=1.56, cubic=True) * 4])
+    point = model_glass().at(crystal)
+    modes = plastic_modes(model_glass(), point, CUTOFF)
+    assert len(modes) == 0
+    response = nonaffine_response(model_glass(), point, SHEAR)
+    assert [len(soon) for soon in imminences(model_glass(), point, SHEAR, response, modes)] == [0, 0]
+
+
+def test_a_structure_that_is_not_at_rest_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    structure = displaced(model_specimen(), 0.15 * rng.normal(size=model_specimen().positions.shape))
+    potential: LennardJones = model_glass()
+    with pytest.raises(WorkError, match="not at a minimum"):
+        plastic_modes(potential, potential.at(structure), CUTOFF)
