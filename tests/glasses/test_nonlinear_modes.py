@@ -102,7 +102,7 @@ def test_senses_and_frames() -> None:
     turned_point = model_glass().at(deformed(point.structure, rotation))
     turned_modes = plastic_modes(model_glass(), turned_point, CUTOFF)
     assert np.array_equal(cores(turned_modes), cores(modes))
-    assert np.allclose(turned_modes.stiffnesses, modes.stiffnesses, rtol=1e-3)
+    assert np.allclose(turned_modes.stiffnesses, modes.stiffnesses, rtol=1e-2)
     turned_shear = rotation @ SHEAR @ rotation.T
     turned = imminences(
         model_glass(),

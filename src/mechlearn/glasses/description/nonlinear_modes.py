@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mechlearn.glasses.description.response import LONGEST_MOVE, NonaffineResponse, balanced, second_order_forces
 from mechlearn.glasses.loading.nonaffine import nonaffine_squares
@@ -28,13 +27,10 @@ _ATOMS_A_SEARCH = 100
 _WIDTH, _APART, _WINDOW = 1.0, 0.8, 1.6
 
 #: A search has found its place where the overlap of v with the last v is that close to one, if in so many rounds.
-_STILL, _MOST_ROUNDS = 2e-3, 20
+_STILL, _MOST_ROUNDS = 1e-2, 12
 
 #: Then it goes on without a window until the overlap is that close to one, or for so many rounds.
-_EXACT, _LAST_ROUNDS = 1e-4, 8
-
-#: A search that overlaps that much with a mode that is known would find it again.
-_KNOWN = 0.7
+_EXACT, _LAST_ROUNDS = 1e-3, 8
 
 #: To these shares of its largest component a force is balanced: on the way, and close to a mode.
 _RESIDUAL, _LAST_RESIDUAL = 1e-2, 1e-3
@@ -88,8 +84,8 @@ def plastic_modes(potential: SmoothPotential, point: SmoothPoint, cutoff: float 
 
     Searches begin where the glass is most anharmonic, at the peaks of D²min of W = H⁻¹ Σ f₂, the response of second
     order summed over the five shears of an orthonormal basis, which no rotation changes.  Each begins with W around
-    its peak and keeps to its surroundings until it has found its place.  What is known is projected out, orthogonal in
-    H, so that a soft mode does not draw all searches to itself.
+    its peak and keeps to its surroundings until it has found its place.  What is known is projected out, of W too,
+    orthogonal in H, so that a soft mode does not draw all searches to itself.
 
     The cost of a search is that of some hundred products with the Hessian, and their number goes with the atoms.
 
@@ -118,12 +114,17 @@ def plastic_modes(potential: SmoothPotential, point: SmoothPoint, cutoff: float 
     for how a loading makes them unstable.
     """
     search = _Search(potential, point, preconditioner(point), cutoff)
+    field, free = search.anharmonic_response(), np.ones(point.structure.atoms, dtype=bool)
     found: list[_Found] = []
-    for start in search.starts():
-        if all(abs(np.vdot(start, mode.vector)) < _KNOWN for mode in found):
-            vector = search.follow(start, found)
-            if vector is not None:
-                found.append(_Found.of(point, vector))
+    for _ in range(max(1, point.structure.atoms // _ATOMS_A_SEARCH)):
+        if not (field.any() and free.any()):
+            break
+        start = search.start(field, free)
+        vector = search.follow(start.vector, found)
+        free &= start.elsewhere
+        if vector is not None:
+            found.append(_Found.of(point, vector))
+            field = _without(found[-1:], field)
     return search.modes(found)
 
 
@@ -194,6 +195,14 @@ class _Found:
 
 
 @dataclass(frozen=True, eq=False)
+class _Start:
+    """Where a search begins: v, and the atoms too far away to begin there too."""
+
+    vector: Float[np.ndarray, "atoms 3"]
+    elsewhere: Bool[np.ndarray, " atoms"]
+
+
+@dataclass(frozen=True, eq=False)
 class _Search:
     """Looks for modes of one structure."""
 
@@ -202,21 +211,12 @@ class _Search:
     inverses: Float[np.ndarray, "atoms 3 3"]
     cutoff: float
 
-    def starts(self) -> Iterator[Float[np.ndarray, "atoms 3"]]:
-        """Where the structure is most anharmonic: W around its peaks, of length one."""
-        field = self._anharmonic_response()
-        if not field.any():
-            return
+    def start(self, field: Float[np.ndarray, "atoms 3"], free: Bool[np.ndarray, " atoms"]) -> _Start:
+        """W around the highest peak of its D²min among atoms where no search began."""
         structure = self.point.structure
         squares = nonaffine_squares(structure, field, self.cutoff, smooth=True)
-        free = np.ones(structure.atoms, dtype=bool)
-        for _ in range(max(1, structure.atoms // _ATOMS_A_SEARCH)):
-            if not free.any():
-                return
-            peak = int(np.argmax(np.where(free, squares, -np.inf)))
-            away = distances_from(structure, peak)
-            free &= away > _APART * self.cutoff
-            yield _unit(field * np.exp(-np.square(away / (_WIDTH * self.cutoff)))[:, None])
+        away = distances_from(structure, int(np.argmax(np.where(free, squares, -np.inf)))) / self.cutoff
+        return _Start(_unit(field * np.exp(-np.square(away / _WIDTH))[:, None]), away > _APART)
 
     def follow(self, start: Float[np.ndarray, "atoms 3"], found: list[_Found]) -> Float[np.ndarray, "atoms 3"] | None:
         """The mode that a start leads to; None where it leads to none, or to one that is known."""
@@ -237,11 +237,10 @@ class _Search:
         self, vector: Float[np.ndarray, "atoms 3"], found: list[_Found], *, within_window: bool
     ) -> tuple[Float[np.ndarray, "atoms 3"], float]:
         """The next v, orthogonal in H to what is known, and by how much less than one the two overlap."""
-        ahead = self._next(vector, _RESIDUAL if within_window else _LAST_RESIDUAL)
+        ahead = _without(found, self._next(vector, _RESIDUAL if within_window else _LAST_RESIDUAL))
         if within_window:
-            ahead = self._within_window(ahead)
-        for mode in found:
-            ahead = ahead - mode.vector * (np.vdot(mode.force, ahead) / mode.stiffness)
+            # What is known came in with H⁻¹ and is far larger than what is looked for: it goes before a window cuts it.
+            ahead = _without(found, self._within_window(ahead))
         ahead = _unit(ahead)
         return ahead, 1.0 - abs(float(np.vdot(ahead, vector)))
 
@@ -257,7 +256,7 @@ class _Search:
             squares[place] = nonaffine_squares(structure, mode.vector, self.cutoff, smooth=True)
         return PlasticModes(np.array([mode.stiffness for mode in found]), asymmetries, vectors, squares)
 
-    def _anharmonic_response(self) -> Float[np.ndarray, "atoms 3"]:
+    def anharmonic_response(self) -> Float[np.ndarray, "atoms 3"]:
         """W = H⁻¹ Σ f₂ over the five shears."""
         shears = _shears()
         first = nonaffine_displacements(self.point, shears, inverses=self.inverses, tolerance=1e-5)
@@ -300,6 +299,13 @@ def distances_from(structure: StructureBatch, atom: int) -> Float[np.ndarray, " 
 
     vectors = structure.positions - structure.positions[atom]
     return np.asarray(find_mic(vectors, structure.cells[0], pbc=structure.periodic[0])[1])
+
+
+def _without(found: list[_Found], vector: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+    """The part of a vector that is orthogonal in H to what is known."""
+    for mode in found:
+        vector = vector - mode.vector * (np.vdot(mode.force, vector) / mode.stiffness)
+    return vector
 
 
 def _unit(vector: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
