@@ -32,7 +32,7 @@ from mechlearn.studies.shear_transformation_glasses import (
 )
 from mechlearn.studies.shear_transformation_models import candidate_sets, settings_of
 
-#: Atoms of the glass that is timed, at most; costs are taken to go with the number of atoms.
+#: Atoms of the glass that is timed, at most; costs go with the number of atoms, those of modes with its square.
 _ATOMS: Final = 500
 #: Its melt is so many times hotter than that of the settings, and kept for so long (τ of the mixture, ps), to be quick.
 _HOTTER, _SHORT = 2.0, {True: (30.0, 60.0), False: (1.5, 3.0)}
@@ -54,8 +54,8 @@ class _Sample:
         Of a preparation: an atom, and an atom and step of dynamics.
     run : float
         Shearing it in one sense.
-    features : float
-        Of one run.
+    once, features : float
+        What is found once a glass, and of every run.
     data : EventData
         What models are timed with.
     """
@@ -64,6 +64,7 @@ class _Sample:
     fixed: float
     step: float
     run: float
+    once: float
     features: float
     data: EventData
 
@@ -108,18 +109,23 @@ def _sample(config: ShearTransformationConfig, folder: Path) -> _Sample:
     # Compiled before the clock runs.
     short = replace(settings, final_strain=settings.step)
     asked: dict[str, Any] = {"modes": config.modes, "structural": config.structural}
-    warm = _shear(config, glass, folder / "warm", sense, short)
-    feature_runs(warm, config.potential, folder / "warm-features", **asked)
+    pair = _shear(config, glass, folder / "pair", (sense, next(name for name in SENSES if name != sense)), short)
+    feature_runs(pair, config.potential, folder / "warm-features", **asked)
     start = core_seconds()
-    runs = _shear(config, glass, folder / "sheared", sense, settings)
+    runs = _shear(config, glass, folder / "sheared", (sense,), settings)
     sheared = core_seconds() - start
     start = core_seconds()
     described = feature_runs(runs, config.potential, folder / "features", **asked)
-    features = core_seconds() - start
+    one = core_seconds() - start
+    start = core_seconds()
+    feature_runs(pair, config.potential, folder / "pair-features", **asked)
+    features = max(core_seconds() - start - one, 0.1 * one)
     graph = described.load(runs).graphs[0]
     positive = graph.d2min if graph.trigger >= 0 else np.where(np.arange(glass.atoms) < 3, 1.0, 0.0)
     copies = [replace(graph, specimen=f"copy-{number}", d2min=positive, trigger=0) for number in range(_COPIES[-1])]
-    return _Sample(glass.atoms, fixed, step, sheared, features, EventData(described.load(runs).features, copies))
+    return _Sample(
+        glass.atoms, fixed, step, sheared, one - features, features, EventData(described.load(runs).features, copies)
+    )
 
 
 def _glass(config: ShearTransformationConfig) -> tuple[StructureBatch, float, float]:
@@ -146,9 +152,15 @@ def _glass(config: ShearTransformationConfig) -> tuple[StructureBatch, float, fl
 
 
 def _shear(
-    config: ShearTransformationConfig, glass: StructureBatch, out: Path, sense: str, settings: ShearSettings
+    config: ShearTransformationConfig,
+    glass: StructureBatch,
+    out: Path,
+    senses: tuple[str, ...],
+    settings: ShearSettings,
 ) -> ShearRuns:
-    return shear_glasses(glass, config.potential, out, senses={sense: SENSES[sense]}, settings=settings)
+    return shear_glasses(
+        glass, config.potential, out, senses={sense: SENSES[sense] for sense in senses}, settings=settings
+    )
 
 
 # ---------------------------------------------------------------------- stages
@@ -172,16 +184,17 @@ def _of_size(config: ShearTransformationConfig, sample: _Sample, size: Size, cou
             )
         )
     from_what = f"one run of {sample.atoms:,} atoms"
-    run, features = sample.run * share, sample.features * share
+    # The modes found once a glass grow in number with its atoms, and each with them.
+    run, features = sample.run * share, sample.once * share**2 + sample.features * share * len(config.senses)
     stages += [
         StagePlan(f"shear, {told}", runs, run * runs, run, 60.0 * atoms * runs, f"{from_what}: {sample.run:.1f} s"),
         StagePlan(
             f"features, {told}",
             count,
-            features * runs,
-            features * len(config.senses),
+            features * count,
+            features,
             _BYTES_OF_ATOM * atoms * runs,
-            f"{from_what}: {sample.features:.1f} s, some of it once a glass",
+            f"a glass of {sample.atoms:,} atoms: {sample.once:.1f} s, and {sample.features:.2f} s a run",
         ),
     ]
     return stages
