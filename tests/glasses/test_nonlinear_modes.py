@@ -70,6 +70,29 @@ def test_the_first_is_a_fixed_point() -> None:
     assert -np.vdot(response, vector) / np.linalg.norm(response) > 0.99
 
 
+def test_what_is_held_up_does_not_give_way() -> None:
+    """Of one dimension: E = ½ λ s² − τ s³/6 + χ s⁴/24 − c γ s loses its minimum, or never does."""
+    point, _ = found()
+    vector = np.zeros((1, *point.structure.positions.shape))
+    vector[0, 0, 0], vector[0, 1, 0] = np.sqrt(0.5), -np.sqrt(0.5)
+    stiffness, asymmetry = 2.0, 10.0
+    drive = -np.vdot(vector[0], point.nonaffine_forces(SHEAR[None])[:, :, 0])
+    response = nonaffine_response(model_glass(), point, SHEAR)
+    for stiffening in (-20.0, 0.0, 20.0, 30.0):
+        modes = PlasticModes(
+            *(np.array([number]) for number in (stiffness, asymmetry, stiffening)),
+            np.sign(drive) * vector,
+            np.ones((1, point.structure.atoms)),
+        )
+        soon = imminences(model_glass(), point, SHEAR, response, modes).fourth[0]
+        way = np.linspace(0.0, 2.0, 200_001)
+        pull = stiffness * way - 0.5 * asymmetry * way**2 + stiffening * way**3 / 6.0
+        falling = np.flatnonzero(np.diff(pull) < 0.0)
+        expected = abs(drive) / pull[falling[0]] if len(falling) else 0.0
+        assert soon == pytest.approx(expected, rel=1e-6)
+        assert (soon == 0.0) == (asymmetry**2 < 2.0 * stiffness * stiffening)
+
+
 def test_a_mode_foretells_the_event_that_is_near() -> None:
     """Nine tenths of the way to an instability its mode is the most imminent, and the strain left is known."""
     settings = ShearSettings(step=1e-3, final_strain=0.2, threshold=0.015)
@@ -81,10 +104,10 @@ def test_a_mode_foretells_the_event_that_is_near() -> None:
         point = model_glass().at(path.state.structure)
         modes = plastic_modes(model_glass(), point, CUTOFF)
         response = nonaffine_response(model_glass(), point, SHEAR)
-        first, second = imminences(model_glass(), point, SHEAR, response, modes)
-        assert cores(modes)[first.argmax()] == event.trigger
-        assert cores(modes)[second.argmax()] == event.trigger
-        errors.append([abs(1.0 / soon.max() / ((1.0 - share) * event.strain) - 1.0) for soon in (first, second)])
+        soon = imminences(model_glass(), point, SHEAR, response, modes)
+        orders = (soon.first, soon.second)
+        assert [cores(modes)[order.argmax()] for order in orders] == 2 * [event.trigger]
+        errors.append([abs(1.0 / order.max() / ((1.0 - share) * event.strain) - 1.0) for order in orders])
     # λ falls as the root of the strain that is left, and so does the error.
     assert np.all(np.array(errors[0]) < 0.35), errors
     assert np.all(np.array(errors[1]) < 0.25), errors
@@ -97,7 +120,7 @@ def test_senses_and_frames() -> None:
         for sign in (1.0, -1.0)
     )
     # To first order a mode is driven forth or back, never both ways.
-    assert np.all((forth[0] > 0.0) != (back[0] > 0.0))
+    assert np.all((forth.first > 0.0) != (back.first > 0.0))
     rotation = Rotation.random(random_state=3).as_matrix()
     turned_point = model_glass().at(deformed(point.structure, rotation))
     turned_modes = plastic_modes(model_glass(), turned_point, CUTOFF)
@@ -111,8 +134,9 @@ def test_senses_and_frames() -> None:
         nonaffine_response(model_glass(), turned_point, turned_shear),
         turned_modes,
     )
-    for here, there in zip(forth, turned, strict=True):
-        assert np.allclose(here, there, rtol=0.02, atol=0.02 * here.max())
+    for order in ("first", "second", "fourth"):
+        here, there = getattr(forth, order), getattr(turned, order)
+        assert np.allclose(here, there, rtol=0.03, atol=0.03 * here.max())
 
 
 def test_where_symmetry_forbids_them_there_are_none() -> None:
@@ -121,7 +145,7 @@ def test_where_symmetry_forbids_them_there_are_none() -> None:
     modes = plastic_modes(model_glass(), point, CUTOFF)
     assert len(modes) == 0
     response = nonaffine_response(model_glass(), point, SHEAR)
-    assert [len(soon) for soon in imminences(model_glass(), point, SHEAR, response, modes)] == [0, 0]
+    assert len(imminences(model_glass(), point, SHEAR, response, modes).first) == 0
 
 
 def test_a_structure_that_is_not_at_rest_is_refused() -> None:

@@ -12,7 +12,7 @@ from mechlearn.glasses.description.features import AtomicProperties, FeatureSett
 from mechlearn.glasses.description.interstices import interstice_features, metallic_radii
 from mechlearn.glasses.description.mechanism import mechanism_features
 from mechlearn.glasses.description.modes import Modes, lowest_modes
-from mechlearn.glasses.description.nonlinear_modes import PlasticModes, imminences, plastic_modes
+from mechlearn.glasses.description.nonlinear_modes import Imminences, PlasticModes, imminences, plastic_modes
 from mechlearn.glasses.description.response import NonaffineResponse, nonaffine_response
 from mechlearn.glasses.description.voronoi import VoronoiCells, voronoi_cells
 from mechlearn.glasses.loading.events import CriticalMode, PlasticEvent, critical_mode
@@ -73,6 +73,7 @@ __all__ = [
     "Fold",
     "GlassModel",
     "GlassRecipe",
+    "Imminences",
     "Liquid",
     "LocalDeformation",
     "MinimisationSettings",

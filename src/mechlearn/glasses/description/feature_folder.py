@@ -59,8 +59,10 @@ MECHANISM_FEATURES: Final = (
     "coupled softening",
     "imminence",
     "imminence to second order",
+    "imminence to fourth order",
     "plastic softness",
     "reach of the instability",
+    "stiffening on the way",
 )
 
 

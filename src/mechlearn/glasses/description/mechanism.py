@@ -166,19 +166,24 @@ def _of_plastic_modes(
     features = (
         Feature("imminence", "max p/γ₁", "1", _PLASTIC),
         Feature("imminence to second order", "max p/γ₂", "1", "here; second order in the loading"),
+        Feature("imminence to fourth order", "max p/γ₄", "1", "here; fourth order along the mode"),
         Feature("plastic softness", "max p/λ", "Å²/eV", "after Gartner and Lerner 2016"),
         Feature("reach of the instability", "D²(v) (λ/τ)²", "Å²", "here"),
+        Feature("stiffening on the way", "p 2λχ/τ²", "1", "here"),
     )
     values = np.zeros((point.structure.atoms, len(features)))
     if len(modes):
-        first, second = imminences(potential, point, gradient, response, modes)
+        soon = imminences(potential, point, gradient, response, modes)
         parts = modes.squares / modes.squares.max(axis=1, keepdims=True)
-        driven, every = parts * first[:, None], np.arange(point.structure.atoms)
+        driven, every = parts * soon.first[:, None], np.arange(point.structure.atoms)
         foremost = driven.argmax(axis=0)
-        # At γ₁ a mode has moved by λ/τ; one that nothing drives reaches nowhere.
-        moved = np.where(first > 0.0, modes.stiffnesses / np.maximum(modes.asymmetries, np.finfo(float).tiny), 0.0)
         values[:, 0] = driven[foremost, every]
-        values[:, 1] = (parts * second[:, None]).max(axis=0)
-        values[:, 2] = (parts / modes.stiffnesses[:, None]).max(axis=0)
-        values[:, 3] = modes.squares[foremost, every] * np.square(moved[foremost])
+        values[:, 1] = (parts * soon.second[:, None]).max(axis=0)
+        values[:, 2] = (parts * soon.fourth[:, None]).max(axis=0)
+        values[:, 3] = (parts / modes.stiffnesses[:, None]).max(axis=0)
+        # At γ₁ a mode has moved by λ/τ; one that nothing drives moves nowhere.
+        moved = np.where(soon.first > 0.0, modes.stiffnesses / np.maximum(modes.asymmetries, np.finfo(float).tiny), 0.0)
+        held = 2.0 * modes.stiffenings * np.square(moved) / modes.stiffnesses
+        values[:, 4] = modes.squares[foremost, every] * np.square(moved[foremost])
+        values[:, 5] = parts[foremost, every] * held[foremost]
     return FeatureTable(features, values)

@@ -32,6 +32,9 @@ _STILL, _MOST_ROUNDS = 1e-2, 12
 #: Then it goes on without a window until the overlap is that close to one, or for so many rounds.
 _EXACT, _LAST_ROUNDS = 1e-3, 8
 
+#: In units of the cutoff: how far the foremost atom moves where the term of fourth order is measured.
+_WAY = 0.04
+
 #: To these shares of its largest component a force is balanced: on the way, and close to a mode.
 _RESIDUAL, _LAST_RESIDUAL = 1e-2, 1e-3
 
@@ -46,7 +49,7 @@ def _shears() -> Float[np.ndarray, "5 3 3"]:
 
 @dataclass(frozen=True, eq=False)
 class PlasticModes:
-    """Directions v along which a glass softens soonest; along s v its energy is ½ λ s² − τ s³/6.
+    """Directions v along which a glass softens soonest; along s v its energy is ½ λ s² − τ s³/6 + χ s⁴/24.
 
     Attributes
     ----------
@@ -54,6 +57,8 @@ class PlasticModes:
         λ = v·H v, eV/Å².
     asymmetries : (modes,)
         τ = −U‴ v v v, eV/Å³; not negative, for v points to where the energy softens.
+    stiffenings : (modes,)
+        χ = U⁗ v v v v, eV/Å⁴: above zero it holds up what τ softens.
     vectors : (modes, atoms, 3)
         v, of length one, v·H v' = 0 for any two.
     squares : (modes, atoms)
@@ -62,6 +67,7 @@ class PlasticModes:
 
     stiffnesses: Float[np.ndarray, " modes"]
     asymmetries: Float[np.ndarray, " modes"]
+    stiffenings: Float[np.ndarray, " modes"]
     vectors: Float[np.ndarray, "modes atoms 3"]
     squares: Float[np.ndarray, "modes atoms"]
 
@@ -128,23 +134,47 @@ def plastic_modes(potential: SmoothPotential, point: SmoothPoint, cutoff: float 
     return search.modes(found)
 
 
+@dataclass(frozen=True, eq=False)
+class Imminences:
+    """1/γ of the strain γ at which a loading makes each mode unstable; 0 of those that it does not.
+
+    Attributes
+    ----------
+    first : (modes,)
+        By λ, τ and what drives the mode.
+    second : (modes,)
+        With what changes in proportion to the strain.
+    fourth : (modes,)
+        As the first, with the term of fourth order along the mode.
+    """
+
+    first: Float[np.ndarray, " modes"]
+    second: Float[np.ndarray, " modes"]
+    fourth: Float[np.ndarray, " modes"]
+
+
 def imminences(
     potential: SmoothPotential,
     point: SmoothPoint,
     gradient: Float[np.ndarray, "3 3"],
     response: NonaffineResponse,
     modes: PlasticModes,
-) -> tuple[Float[np.ndarray, " modes"], Float[np.ndarray, " modes"]]:
-    """1/γ of the strain γ at which a loading makes each mode unstable; 0 of those that it does not.
+) -> Imminences:
+    """How soon a loading makes each mode unstable, by three expansions.
 
     Under γ L a mode is driven by c = −Ξ·v, and rests at s with λ s − τ s²/2 = c γ until, at γ = λ²/(2 τ c), there is
-    no such s.  To second order its stiffness becomes λ + b γ and what drives it c γ + ½ d γ².  The place of rest is
-    lost with the discriminant (λ + b γ)² − 2 τ (c γ + ½ d γ²): 1/γ is then the larger root x of
+    no such s.
+
+    *Second order in γ.*  Its stiffness becomes λ + b γ and what drives it c γ + ½ d γ².  The place of rest is lost with
+    the discriminant (λ + b γ)² − 2 τ (c γ + ½ d γ²): 1/γ is then the larger root x of
 
         λ² x² + 2 (λ b − τ c) x + b² − τ d = 0.
 
     b and d are what dλ/dγ and f₂·v hold beside the mode's own motion a = c/λ:  b = v·(dH/dγ) v + τ a,
     d = v·H w − τ a² + 2 a b.
+
+    *Fourth order in s.*  The stiffness λ − τ s + ½ χ s² is zero at s* = 2 λ/(τ + √(τ² − 2 λ χ)), and
+    γ = (λ s* − ½ τ s*² + χ s*³/6)/c; where τ² < 2 λ χ the mode is held up and never unstable.
 
     Parameters
     ----------
@@ -156,25 +186,43 @@ def imminences(
         To L, of first and second order.
     modes
         Of the structure.
-
-    Returns
-    -------
-    first, second : (modes,)
-        By c alone, and to second order.
     """
     if not len(modes):
-        return np.zeros(0), np.zeros(0)
-    stiffness, asymmetry = modes.stiffnesses, modes.asymmetries
+        return Imminences(np.zeros(0), np.zeros(0), np.zeros(0))
     driven = np.einsum("kia,ia->k", modes.vectors, -point.nonaffine_forces(gradient[None])[:, :, 0])
-    own = driven / stiffness
-    changed = softenings(potential, point, modes.vectors, gradient, response.first) + asymmetry * own
+    own = driven / modes.stiffnesses
+    softened = softenings(potential, point, modes.vectors, gradient, response.first)
+    changed = softened + modes.asymmetries * own
     pulled = np.einsum("kia,ia->k", modes.vectors, point.hessian_product(response.second))
-    bent = pulled - asymmetry * own**2 + 2.0 * own * changed
-    first = 2.0 * asymmetry * np.maximum(driven, 0.0) / stiffness**2
-    middle = asymmetry * driven - stiffness * changed
-    left = middle**2 - stiffness**2 * (changed**2 - asymmetry * bent)
-    second = np.where(left >= 0.0, middle + np.sqrt(np.maximum(left, 0.0)), 0.0) / stiffness**2
-    return first, np.maximum(second, 0.0)
+    bent = pulled - modes.asymmetries * own**2 + 2.0 * own * changed
+    return Imminences(
+        2.0 * modes.asymmetries * np.maximum(driven, 0.0) / modes.stiffnesses**2,
+        _second_order(modes, driven, changed, bent),
+        np.maximum(driven, 0.0) * _inverse_largest_pull(modes),
+    )
+
+
+def _second_order(
+    modes: PlasticModes,
+    driven: Float[np.ndarray, " modes"],
+    changed: Float[np.ndarray, " modes"],
+    bent: Float[np.ndarray, " modes"],
+) -> Float[np.ndarray, " modes"]:
+    """The larger root x of λ² x² + 2 (λ b − τ c) x + b² − τ d, or 0."""
+    square = modes.stiffnesses**2
+    middle = modes.asymmetries * driven - modes.stiffnesses * changed
+    left = middle**2 - square * (changed**2 - modes.asymmetries * bent)
+    return np.maximum(np.where(left >= 0.0, middle + np.sqrt(np.maximum(left, 0.0)), 0.0) / square, 0.0)
+
+
+def _inverse_largest_pull(modes: PlasticModes) -> Float[np.ndarray, " modes"]:
+    """1/(λ s* − ½ τ s*² + χ s*³/6), what a mode can bear at most along v; 0 where it bears any."""
+    left = modes.asymmetries**2 - 2.0 * modes.stiffnesses * modes.stiffenings
+    gives = left > 0.0
+    root = np.sqrt(np.where(gives, left, 1.0))
+    end = 2.0 * modes.stiffnesses / (modes.asymmetries + root)
+    pull = modes.stiffnesses * end - 0.5 * modes.asymmetries * end**2 + modes.stiffenings * end**3 / 6.0
+    return np.where(gives & (pull > 0.0), 1.0 / np.where(pull > 0.0, pull, 1.0), 0.0)
 
 
 # ---------------------------------------------------------------------- searches
@@ -248,13 +296,16 @@ class _Search:
         """What was found, each pointing to where it softens."""
         structure = self.point.structure
         vectors = np.empty((len(found), structure.atoms, 3))
-        asymmetries, squares = np.empty(len(found)), np.empty((len(found), structure.atoms))
+        asymmetries, stiffenings = np.empty((2, len(found)))
+        squares = np.empty((len(found), structure.atoms))
         for place, mode in enumerate(found):
             third = float(np.vdot(mode.vector, self._third(mode.vector)))
             vectors[place] = mode.vector if third < 0.0 else -mode.vector
             asymmetries[place] = abs(third)
+            stiffenings[place] = self._fourth(mode)
             squares[place] = nonaffine_squares(structure, mode.vector, self.cutoff, smooth=True)
-        return PlasticModes(np.array([mode.stiffness for mode in found]), asymmetries, vectors, squares)
+        stiffnesses = np.array([mode.stiffness for mode in found])
+        return PlasticModes(stiffnesses, asymmetries, stiffenings, vectors, squares)
 
     def anharmonic_response(self) -> Float[np.ndarray, "atoms 3"]:
         """W = H⁻¹ Σ f₂ over the five shears."""
@@ -274,6 +325,16 @@ class _Search:
             moved = displaced(self.point.structure, sign * length * vector)
             forces = forces + self.potential.at(moved, self.point.kept).forces
         return -centred(forces) / length**2
+
+    def _fourth(self, mode: _Found) -> float:
+        """U⁗ v v v v, from the odd part of the force along v, −λ s − χ s³/6, some way off."""
+        length = _WAY * self.cutoff / furthest(mode.vector)
+        ahead, behind = (
+            self.potential.at(displaced(self.point.structure, sign * length * mode.vector), self.point.kept).forces
+            for sign in (1.0, -1.0)
+        )
+        odd = 0.5 * float(np.vdot(mode.vector, behind - ahead))
+        return 6.0 * (odd - mode.stiffness * length) / length**3
 
     def _next(self, vector: Float[np.ndarray, "atoms 3"], share: float) -> Float[np.ndarray, "atoms 3"]:
         """H⁻¹ U‴ v v, begun with the multiple of v that is nearest to it."""
