@@ -280,6 +280,7 @@ def model_plans(epochs: int, *, trees: int = 200) -> tuple[ModelPlan, ...]:
         ModelPlan(kind="ranking", features="D²min of u"),
         ModelPlan(kind="ranking", features="growth of D²min"),
         ModelPlan(kind="ranking", features="imminence"),
+        ModelPlan(kind="ranking", features="imminence to fourth order"),
         ModelPlan(kind="boosting", features="mechanism", trees=trees, equal_runs=True),
         ModelPlan(kind="gat", features="mechanism", epochs=epochs, residual=True),
         ModelPlan(kind="boosting", features="all", trees=trees, equal_runs=True),
