@@ -51,6 +51,9 @@ def test_they_soften_as_their_energy_says() -> None:
         )
         assert (ahead + behind) / step**2 == pytest.approx(stiffness, rel=0.05)
         assert 3.0 * (behind - ahead) / step**3 == pytest.approx(asymmetry, rel=0.05, abs=1.0)
+    # At the top, s = 2 λ/τ.
+    top = 2.0 * modes.stiffnesses / modes.asymmetries
+    assert np.allclose(0.5 * modes.stiffnesses * top**2 - modes.asymmetries * top**3 / 6.0, modes.barriers)
     products = np.stack([point.hessian_product(vector) for vector in modes.vectors])
     coupled = np.einsum("kia,lia->kl", modes.vectors, products)
     assert np.allclose(coupled, np.diag(modes.stiffnesses), atol=1e-8 * modes.stiffnesses.max())

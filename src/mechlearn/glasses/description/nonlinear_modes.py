@@ -118,6 +118,21 @@ def plastic_modes(potential: SmoothPotential, point: SmoothPoint, cutoff: float 
     ----------
     Gartner and Lerner, Physical Review E 93, 011001 (2016), for the modes; Lerner, Physical Review E 93, 053004 (2016),
     for how a loading makes them unstable.
+
+    Examples
+    --------
+    A small disordered mixture has a few:
+
+    >>> from ase.build import bulk
+    >>> from mechlearn.glasses import glass_potential, minimise
+    >>> atoms = bulk("Ni", "fcc", a=1.494, cubic=True) * 3
+    >>> atoms.numbers[::5] = 15
+    >>> atoms.rattle(0.3, seed=0)
+    >>> potential = glass_potential("kob-andersen", ("Ni", "P"))
+    >>> point = minimise(potential, StructureBatch.from_atoms([atoms])).point
+    >>> modes = plastic_modes(potential, point, cutoff=1.8)
+    >>> modes.vectors.shape == (len(modes), 108, 3) and bool((modes.stiffnesses > 0.0).all())
+    True
     """
     search = _Search(potential, point, preconditioner(point), cutoff)
     field, free = search.anharmonic_response(), np.ones(point.structure.atoms, dtype=bool)
@@ -186,6 +201,22 @@ def imminences(
         To L, of first and second order.
     modes
         Of the structure.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from mechlearn.glasses import SENSES, glass_potential, minimise, nonaffine_response
+    >>> atoms = bulk("Ni", "fcc", a=1.494, cubic=True) * 3
+    >>> atoms.numbers[::5] = 15
+    >>> atoms.rattle(0.3, seed=0)
+    >>> potential = glass_potential("kob-andersen", ("Ni", "P"))
+    >>> point = minimise(potential, StructureBatch.from_atoms([atoms])).point
+    >>> modes = plastic_modes(potential, point, cutoff=1.8)
+    >>> there, back = SENSES["xy"], SENSES["-xy"]
+    >>> forth = imminences(potential, point, there, nonaffine_response(potential, point, there), modes)
+    >>> other = imminences(potential, point, back, nonaffine_response(potential, point, back), modes)
+    >>> bool((forth.first * other.first == 0.0).all())  # no mode is driven both ways
+    True
     """
     if not len(modes):
         return Imminences(np.zeros(0), np.zeros(0), np.zeros(0))
