@@ -140,7 +140,7 @@ STUDY = Study(
     question="Where will this glass yield first?",
     config_type=ShearTransformationConfig,
     presets={
-        "quick": Preset(QUICK, "about 6 minutes on 2 cores, 50 MB"),
+        "quick": Preset(QUICK, "about 5 minutes on 2 cores, 50 MB"),
         "laptop": Preset(LAPTOP, "a night (about 8 hours) on 2 cores by extrapolation, 1 GB"),
         "paper": Preset(
             PAPER,
