@@ -97,6 +97,12 @@ def test_every_error_has_a_status_and_a_message(error: BaseException, status: in
     assert message in verdict(error)[1]
 
 
+def test_ctrl_c_in_a_compiled_function_is_a_ctrl_c() -> None:
+    error = SystemError("compiled_shear returned a result with an exception set")
+    error.__cause__ = KeyboardInterrupt()
+    assert verdict(error) == verdict(KeyboardInterrupt())
+
+
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Put an app in the frame's place whose one command fails as told."""

@@ -17,7 +17,7 @@ from typer.main import get_command
 from mechlearn import __version__
 from mechlearn.cli import equations, glass, potential, structures, study
 from mechlearn.cli.help import Group
-from mechlearn.errors import MechlearnError
+from mechlearn.errors import MechlearnError, interrupt_behind
 
 app = typer.Typer(
     name="mechlearn",
@@ -100,6 +100,7 @@ def verdict(error: BaseException) -> tuple[int, str]:
     >>> verdict(InputError("reading a.json: no such file"))
     (2, 'reading a.json: no such file')
     """
+    error = interrupt_behind(error) or error
     match error:
         case MechlearnError():
             return error.exit_status, str(error)

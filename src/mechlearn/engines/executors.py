@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import active_children, connection, get_context, parent_process
 from typing import Any, TypeVar
 
-from mechlearn.engines.interruption import was_interrupted
-from mechlearn.errors import InputError, installation
+from mechlearn.errors import InputError, installation, interrupt_behind
 
 Result = TypeVar("Result")
 
@@ -46,7 +45,7 @@ class SerialExecutor(Executor):
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:
-            if was_interrupted(error):
+            if interrupt_behind(error) is not None:
                 raise KeyboardInterrupt from error
             future.set_exception(error)
         return future

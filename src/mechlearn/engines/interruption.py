@@ -50,16 +50,3 @@ def interrupts_noted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
         if noted.is_set():
             raise KeyboardInterrupt
-
-
-def was_interrupted(error: BaseException | None) -> bool:
-    """Whether an error came from Ctrl-C: a compiled function that is interrupted raises a SystemError from it.
-
-    Examples
-    --------
-    >>> was_interrupted(ValueError("three is not allowed"))
-    False
-    """
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__
-    return error is not None

@@ -9,10 +9,11 @@ from mechlearn.glasses.description.feature_campaign import (
 )
 from mechlearn.glasses.description.feature_table import Feature, FeatureTable
 from mechlearn.glasses.description.features import AtomicProperties, FeatureSettings, atomic_properties, node_features
+from mechlearn.glasses.description.imminence import Imminences, imminences
 from mechlearn.glasses.description.interstices import interstice_features, metallic_radii
 from mechlearn.glasses.description.mechanism import mechanism_features
 from mechlearn.glasses.description.modes import Modes, lowest_modes
-from mechlearn.glasses.description.nonlinear_modes import Imminences, PlasticModes, imminences, plastic_modes
+from mechlearn.glasses.description.nonlinear_modes import PlasticModes, plastic_modes
 from mechlearn.glasses.description.response import NonaffineResponse, nonaffine_response
 from mechlearn.glasses.description.voronoi import VoronoiCells, voronoi_cells
 from mechlearn.glasses.loading.events import CriticalMode, PlasticEvent, critical_mode

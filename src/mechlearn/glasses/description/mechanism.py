@@ -8,8 +8,9 @@ from jaxtyping import Float
 from mechlearn.errors import InputError, WorkError
 from mechlearn.glasses.description.feature_table import Feature, FeatureTable
 from mechlearn.glasses.description.features import AtomicPoint
+from mechlearn.glasses.description.imminence import imminences
 from mechlearn.glasses.description.modes import Modes
-from mechlearn.glasses.description.nonlinear_modes import PlasticModes, imminences
+from mechlearn.glasses.description.nonlinear_modes import PlasticModes
 from mechlearn.glasses.description.response import NonaffineResponse, difference_strain, nonaffine_response
 from mechlearn.glasses.loading.loading_axes import strain_of_loading
 from mechlearn.glasses.loading.nonaffine import fading_weights, nonaffine_squares
