@@ -128,7 +128,8 @@ def test_a_score_against_strain_stands_above_the_runs_it_rests_on():
     series = [StrainSeries(name, np.array([40.0, 3.0]), np.array([20.0, 1.0]), np.array([60.0, 9.0])) for name in "ab"]
     figure = score_against_strain(series, edges, runs)
     first, second, bars = figure.data
-    np.testing.assert_allclose((first.x + second.x) / 2, [0.5, 2.0])
+    np.testing.assert_allclose((first.x + second.x) / 2, bars.x)
+    assert list(figure.layout.xaxis2.ticktext) == ["0 to 1%", "1 to 3%"]
     assert (first.x < second.x).all()
     np.testing.assert_array_equal(first.error_y.array, [20.0, 6.0])
     np.testing.assert_array_equal(bars.y, runs)

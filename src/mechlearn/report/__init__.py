@@ -41,6 +41,7 @@ try:
     from mechlearn.report.glass_figures import (
         ShearCurve,
         StrainSeries,
+        bin_names,
         event_strains,
         score_against_strain,
         score_bars,
@@ -95,6 +96,7 @@ __all__ = [
     "TermPath",
     "Text",
     "accuracy_against_size",
+    "bin_names",
     "coefficient_intervals",
     "descriptor_densities",
     "detection_plot",

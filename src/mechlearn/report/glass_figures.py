@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -251,29 +252,30 @@ def score_against_strain(
             f"drawing {score} against strain: {len(series)} models, {len(edges)} edges and {len(runs)} numbers of "
             "runs do not fit; give at least one model, and one number a bin"
         )
-    middles, widths = 50.0 * (edges[1:] + edges[:-1]), 100.0 * np.diff(edges)
+    # Evenly apart: bins are narrow where events are many.
+    places, bins = np.arange(len(runs), dtype=np.float64), bin_names(edges)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.74, 0.26])
     for index, one in enumerate(series):
         # Side by side within the bin, or their intervals would cover each other.
-        aside = widths.min() * (index - 0.5 * (len(series) - 1)) * min(0.12, 0.6 / len(series))
+        aside = (index - 0.5 * (len(series) - 1)) * min(0.12, 0.6 / len(series))
         figure.add_scatter(
-            x=middles + aside,
+            x=places + aside,
             y=one.values,
             error_y=error_bars(one.values.tolist(), one.low.tolist(), one.high.tolist()),
-            customdata=np.stack([100 * edges[:-1], 100 * edges[1:], one.low, one.high], axis=1),
+            customdata=[[name, *ends] for name, *ends in zip(bins, one.low, one.high, strict=True)],
             mode="lines+markers",
             name=one.name,
             line={"color": colour(index), "dash": dash(index), "width": 1.8},
             marker={"symbol": symbol(index), "size": 9},
-            hovertemplate=f"<b>{one.name}</b><br>events at %{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}%<br>"
-            f"{score} %{{y:.3g}} (%{{customdata[2]:.3g}} to %{{customdata[3]:.3g}})<extra></extra>",
+            hovertemplate=f"<b>{one.name}</b><br>events at %{{customdata[0]}} strain<br>"
+            f"{score} %{{y:.3g}} (%{{customdata[1]:.3g}} to %{{customdata[2]:.3g}})<extra></extra>",
             row=1,
             col=1,
         )
     figure.add_bar(
-        x=middles,
+        x=places,
         y=runs,
-        width=0.92 * widths,
+        width=0.92,
         name="runs",
         showlegend=False,
         marker={"color": faint(SOFT_INK, 0.45)},
@@ -284,7 +286,7 @@ def score_against_strain(
     if chance is not None:
         figure.add_hline(y=chance, line={"color": SOFT_INK, "dash": "dash", "width": 1.4}, row=1, col=1)
         figure.add_annotation(
-            x=100 * float(edges[-1]),
+            x=len(runs) - 0.5,
             y=np.log10(chance) if logarithmic else chance,  # a logarithmic axis takes annotations so
             text="chance",
             showarrow=False,
@@ -296,10 +298,26 @@ def score_against_strain(
     axis = log_axis([*ends, chance or np.nan], score) if logarithmic else linear_axis(score) | {"rangemode": "tozero"}
     figure.update_yaxes(axis, row=1)
     figure.update_yaxes(linear_axis("runs") | {"rangemode": "tozero", "nticks": 4}, row=2)
-    figure.update_xaxes(range=[100 * float(edges[0]), 100 * float(edges[-1])])
-    figure.update_xaxes(title_text="strain of the first event (%)", row=2)
+    figure.update_xaxes(range=[-0.5, len(runs) - 0.5], tickvals=places, ticktext=bins, showgrid=False)
+    figure.update_xaxes(title_text="strain of the first event", row=2)
     styled(figure, height=460)
     return figure.update_layout(showlegend=True, legend={"y": 1.03})
+
+
+def bin_names(edges: Float[np.ndarray, " edges"]) -> list[str]:
+    """Bins of strain in per cent, as a figure and a table name them.
+
+    Parameters
+    ----------
+    edges
+        From the least to the largest strain, a pure number.
+
+    Examples
+    --------
+    >>> bin_names(np.array([0.0, 0.002, 0.0131]))
+    ['0 to 0.2%', '0.2 to 1.3%']
+    """
+    return [f"{100 * low:.2g} to {100 * high:.2g}%" for low, high in pairwise(edges)]
 
 
 def score_bars(card: RareEventScorecard, key: str = "ap_lift") -> go.Figure:

@@ -231,7 +231,7 @@ class ShearTransformationConfig(StudyConfig):
     matched_prevalence : float
         At which scores are told once more; by default the paper's.
     strain_edges : tuple of float
-        Between early, middle and late events.
+        Between early and late events; those beyond the last event are left out.
     selection : SelectionPlan or None
     imbalance : ImbalancePlan or None
     shown : int
@@ -254,7 +254,7 @@ class ShearTransformationConfig(StudyConfig):
     called_share: float = Field(default=0.05, gt=0, lt=1)
     radius: float = Field(default=5.0, gt=0)
     matched_prevalence: float = Field(default=0.0018, gt=0, lt=1)
-    strain_edges: tuple[float, ...] = (0.008, 0.016)
+    strain_edges: tuple[float, ...] = (0.002, 0.004, 0.008, 0.016)
     selection: SelectionPlan | None = None
     imbalance: ImbalancePlan | None = None
     shown: int = Field(default=2, ge=0)

@@ -254,10 +254,9 @@ def size_findings(
 
 
 def strain_bins(config: ShearTransformationConfig, strains: Float[np.ndarray, " runs"]) -> list[tuple[float, float]]:
-    """Bins of the strain at which events came: early, middle and late."""
-    last = max(float(strains.max()) * (1.0 + 1e-9), config.strain_edges[-1] * 1.001 if config.strain_edges else 0.0)
-    edges = [0.0, *sorted(config.strain_edges), last]
-    return list(pairwise(edges))
+    """Bins of the strain at which events came, from early to late ones."""
+    last = float(strains.max()) * (1.0 + 1e-9)
+    return list(pairwise([0.0, *(edge for edge in sorted(config.strain_edges) if edge < last), last]))
 
 
 def place_of(found: Localisation, runs: Int[np.ndarray, " chosen"]) -> Localisation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mechlearn.evaluation import RareEventScorecard, significant
-from mechlearn.evaluation.classification_scorecard import SCORE_NAMES
+from mechlearn.evaluation.classification_scorecard import CHANCE, SCORE_NAMES
 from mechlearn.glasses.quench.glass_recipe import KOB_ANDERSEN
 from mechlearn.report import (
     Highlight,
@@ -25,6 +26,7 @@ from mechlearn.report import (
 from mechlearn.report.glass_figures import (
     ShearCurve,
     StrainSeries,
+    bin_names,
     event_strains,
     score_against_strain,
     score_bars,
@@ -90,7 +92,7 @@ def build_report(config: ShearTransformationConfig, findings: GlassFindings, com
         _glasses_section(config, findings),
         _scores_section(findings.main),
         *([_larger_section(findings.larger)] if findings.larger is not None else []),
-        _strain_section(findings.largest),
+        _strain_section(findings),
         *([maps_section(config, findings)] if config.shown else []),
         label_section(config, findings),
         features_section(findings),
@@ -313,43 +315,54 @@ def _larger_section(found: SizeFindings) -> Section:
     )
 
 
-def _strain_section(found: SizeFindings) -> Section:
+def _strain_section(findings: GlassFindings) -> Section:
+    blocks: list[Block] = [
+        Text(
+            "All features are those of the unstrained glass. What is known there of a loading tells most of the "
+            "events that come soon."
+        )
+    ]
+    for found in findings.sizes.values():
+        blocks += _strain_blocks(found)
+    return Section("Early events and late ones", blocks)
+
+
+def _strain_blocks(found: SizeFindings) -> list[Block]:
+    """Of glasses of one size: the lift by strain as a picture, and with the localisation as tables."""
     edges = np.array([found.by_strain[0][0], *(high for _, high, _ in found.by_strain)])
     cards = [card for _, _, card in found.by_strain]
+    lift, atoms = SCORE_NAMES["run_lift"], f"glasses of {found.atoms:,} atoms"
     series = [
-        StrainSeries(
-            name,
-            *(
-                np.array([np.nan if card is None else getattr(card[name]["run_lift"], end) for card in cards])
-                for end in ("value", "low", "high")
-            ),
-        )
+        StrainSeries(name, *(_by_bin(cards, name, "run_lift", end) for end in ("value", "low", "high")))
         for name in found.predictions
     ]
     runs = np.array([0 if card is None else card.runs for card in cards])
-    known = [(low, high, card) for low, high, card in found.by_strain if card is not None]
-    header = ["AP / prevalence by run", *(f"{100 * low:.2g} to {100 * high:.2g}%" for low, high, _ in known)]
-    rows = [
-        ["runs", *(f"{card.runs:,}" for _, _, card in known)],
-        ["prevalence", *(significant(card.prevalence) for _, _, card in known)],
-        *([name, *(_with_interval(card[name]["run_lift"]) for _, _, card in known)] for name in found.predictions),
+    return [
+        Picture(
+            score_against_strain(series, edges, runs, lift),
+            f"{lift} by the strain at which the event came, {atoms}.",
+            f"{lift} against the strain of the event, {atoms}",
+        ),
+        *(_strain_table(found, bin_names(edges), cards, key) for key in ("run_lift", "localisation")),
     ]
-    return Section(
-        f"Early events and late ones, {found.atoms:,} atoms",
+
+
+def _by_bin(cards: Sequence[RareEventScorecard | None], name: str, key: str, end: str) -> Float[np.ndarray, " bins"]:
+    """A score of one model, or an end of its interval, in every bin; NaN where there are no runs."""
+    return np.array([np.nan if card is None else getattr(card[name][key], end) for card in cards])
+
+
+def _strain_table(
+    found: SizeFindings, bins: Sequence[str], cards: Sequence[RareEventScorecard | None], key: str
+) -> Table:
+    known = [(bin_name, card) for bin_name, card in zip(bins, cards, strict=True) if card is not None]
+    names = [name for name in (*found.predictions, CHANCE) if all(key in card[name].scores for _, card in known)]
+    return Table(
+        [SCORE_NAMES[key], *(bin_name for bin_name, _ in known)],
         [
-            Text(
-                "All features are those of the unstrained glass. What is known there of a loading tells most of the "
-                "events that come soon."
-            ),
-            Picture(
-                score_against_strain(series, edges, runs),
-                "Average precision over prevalence, the mean over runs, by the strain at which the event came.",
-                "Average precision over prevalence against the strain of the event",
-            ),
-            Table(
-                header,
-                rows,
-                caption="Average precision over prevalence, the mean over runs, by the strain of the event.",
-            ),
+            ["runs", *(f"{card.runs:,}" for _, card in known)],
+            ["prevalence", *(significant(card.prevalence) for _, card in known)],
+            *([name, *(_with_interval(card[name][key]) for _, card in known)] for name in names),
         ],
+        caption=f"{SCORE_NAMES[key]} by the strain of the event, glasses of {found.atoms:,} atoms.",
     )
