@@ -141,7 +141,7 @@ STUDY = Study(
     config_type=ShearTransformationConfig,
     presets={
         "quick": Preset(QUICK, "about 5 minutes on 2 cores, 50 MB"),
-        "laptop": Preset(LAPTOP, "a night (about 8 hours) on 2 cores by extrapolation, 1 GB"),
+        "laptop": Preset(LAPTOP, "a night (about 6 hours) on 2 cores, 2.5 GB"),
         "paper": Preset(
             PAPER,
             "9 years of one core by extrapolation, 8 of them the quench at 1e10 K/s, and half a year the grid of "

@@ -66,7 +66,9 @@ _DEFINITIONS: Final = {
     "the paper's features": "type, icosahedron, Voronoi volume, energy, participation in soft modes, stiffness and "
     "stress of each atom, before any strain",
     "the mechanism's features": "how each atom moves beside this very loading (u, to second order), the local modulus, "
-    "and the soft modes weighted by how the loading drives and softens them; before any strain too",
+    "the soft modes weighted by how the loading drives and softens them, and the plastic modes; before any strain too",
+    "imminence": "an atom's part in a plastic mode (a localised direction in which the glass can give way) over the "
+    "strain at which the loading makes it unstable, of the foremost mode; nothing is learnt in it",
 }
 
 #: The paper's six scores, and the one that does not move with the prevalence as they do.
