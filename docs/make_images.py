@@ -50,7 +50,7 @@ MARGIN = 12 * SCALE
 DRAWN = (
     "GAT on the paper's features",
     "growth of D²min alone",
-    "imminence to fourth order alone",
+    "imminence of an event alone",
     "boosting on the mechanism's features, runs alike",
 )
 

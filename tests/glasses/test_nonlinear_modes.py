@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +16,7 @@ from mechlearn.glasses import (
     PlasticModes,
     ShearSettings,
     imminences,
+    mechanism_features,
     nonaffine_response,
     plastic_modes,
     shear,
@@ -94,6 +96,31 @@ def test_what_is_held_up_does_not_give_way() -> None:
         expected = abs(drive) / pull[falling[0]] if len(falling) else 0.0
         assert soon == pytest.approx(expected, rel=1e-6)
         assert (soon == 0.0) == (asymmetry**2 < 2.0 * stiffness * stiffening)
+        # It comes to rest where the slope is once more what it was at its top; with nothing that stiffens, nowhere.
+        again = way[falling[0] :][pull[falling[0] :] >= pull[falling[0]]][1:] if len(falling) else way[:0]
+        slip = again[0] - way[falling[0]] if len(again) else np.inf if len(falling) else 0.0
+        assert modes.slips[0] == pytest.approx(slip, rel=1e-3)
+
+
+def test_only_a_slip_that_is_seen_is_an_event() -> None:
+    """Below the smallest of all slips every mode counts, above the largest none; an event is as imminent or later."""
+    point, modes = found()
+    held = replace(modes, stiffenings=0.15 * np.square(modes.asymmetries) / modes.stiffnesses)
+
+    def columns(threshold: float) -> list[np.ndarray]:
+        table = mechanism_features(model_glass(), point, SHEAR, cutoff=CUTOFF, plastic=held, threshold=threshold)
+        names = ("imminence to fourth order", "imminence of an event", "slip of the instability")
+        return [table.column(name) for name in names]
+
+    every, seen, slips = columns(1e-12)
+    assert every.max() > 0.0
+    assert np.array_equal(seen, every)
+    assert not columns(1e12)[1].any()
+    first = slips[every.argmax()]
+    assert np.array_equal(columns(0.99 * first)[1].argmax(), every.argmax())
+    later = columns(1.01 * first)[1]
+    assert np.all(later <= every)
+    assert later[every.argmax()] < every.max()
 
 
 def test_a_mode_foretells_the_event_that_is_near() -> None:

@@ -211,7 +211,17 @@ class _Features:
                 continue
             tables = [] if properties is None else [node_features(properties, run.gradient)]
             if soft is not None:
-                tables.append(mechanism_features(potential, point, run.gradient, soft, self.cutoff, plastic=plastic))
+                tables.append(
+                    mechanism_features(
+                        potential,
+                        point,
+                        run.gradient,
+                        soft,
+                        self.cutoff,
+                        plastic=plastic,
+                        threshold=run.threshold,
+                    )
+                )
             folder.write(run, FeatureTable.joined(tables + still))
         # The edges come last: where they are, so are the features.
         if not folder.edges_file(specimen).exists():

@@ -63,6 +63,8 @@ MECHANISM_FEATURES: Final = (
     "plastic softness",
     "reach of the instability",
     "stiffening on the way",
+    "imminence of an event",
+    "slip of the instability",
 )
 
 

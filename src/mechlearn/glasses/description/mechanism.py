@@ -36,6 +36,7 @@ def mechanism_features(
     cutoff: float = 5.0,
     ahead: float = 1e-2,
     plastic: PlasticModes | None = None,
+    threshold: float = 0.1,
 ) -> FeatureTable:
     """What tells where a loading will set off the first shear transformation.
 
@@ -60,6 +61,8 @@ def mechanism_features(
     plastic
         From :func:`~mechlearn.glasses.plastic_modes` with the same cutoff, also once a specimen; left out, so are their
         features.
+    threshold
+        D²min above which an atom takes part, as in the shear, Å²: a mode whose slip moves no atom so far is no event.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def mechanism_features(
     if modes is not None:
         tables.append(_of_modes(potential, point, gradient, response, modes))
     if plastic is not None:
-        tables.append(_of_plastic_modes(potential, point, gradient, response, plastic))
+        tables.append(_of_plastic_modes(potential, point, gradient, response, plastic, cutoff, threshold))
     return FeatureTable.joined(tables)
 
 
@@ -162,6 +165,8 @@ def _of_plastic_modes(
     gradient: Float[np.ndarray, "3 3"],
     response: NonaffineResponse,
     modes: PlasticModes,
+    cutoff: float,
+    threshold: float,
 ) -> FeatureTable:
     """What the foremost mode at an atom says, p = D²(v)/max D²(v) being the atom's part in a mode."""
     features = (
@@ -171,6 +176,8 @@ def _of_plastic_modes(
         Feature("plastic softness", "max p/λ", "Å²/eV", "after Gartner and Lerner 2016"),
         Feature("reach of the instability", "D²(v) (λ/τ)²", "Å²", "here"),
         Feature("stiffening on the way", "p 2λχ/τ²", "1", "here"),
+        Feature("imminence of an event", "max p/γ₄, D²(v) Δs² ≥ D²min", "1", "here"),
+        Feature("slip of the instability", "D²(v) Δs²", "Å²", "here"),
     )
     values = np.zeros((point.structure.atoms, len(features)))
     if len(modes):
@@ -187,4 +194,11 @@ def _of_plastic_modes(
         held = 2.0 * modes.stiffenings * np.square(moved) / modes.stiffnesses
         values[:, 4] = modes.squares[foremost, every] * np.square(moved[foremost])
         values[:, 5] = parts[foremost, every] * held[foremost]
+        # Of a slip further than the neighbours are, an expansion says no more than that it is far.
+        slips = np.where(soon.fourth > 0.0, np.minimum(modes.slips, cutoff), 0.0)
+        event = modes.squares.max(axis=1) * np.square(slips) >= threshold
+        driven = parts * soon.fourth[:, None]
+        values[:, 6] = (driven * event[:, None]).max(axis=0)
+        foremost = driven.argmax(axis=0)
+        values[:, 7] = modes.squares[foremost, every] * np.square(slips[foremost])
     return FeatureTable(features, values)

@@ -50,6 +50,18 @@ class PlasticModes:
         with np.errstate(divide="ignore"):
             return 2.0 * self.stiffnesses**3 / (3.0 * np.square(self.asymmetries))
 
+    @property
+    def slips(self) -> Float[np.ndarray, " modes"]:
+        """Δs, how far each moves by itself once it is unstable, Å.
+
+        The slope λ s − ½ τ s² + χ s³/6 has its top at s*.  At s* + Δs it is as large again, and there the mode is at
+        rest:  Δs = 3 √(τ² − 2 λ χ)/χ.  Infinite where χ stops nothing, 0 where the slope has no top.
+        """
+        left = np.square(self.asymmetries) - 2.0 * self.stiffnesses * self.stiffenings
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slips = 3.0 * np.sqrt(np.maximum(left, 0.0)) / self.stiffenings
+        return np.where(left <= 0.0, 0.0, np.where(self.stiffenings > 0.0, slips, np.inf))
+
 
 def plastic_modes(potential: SmoothPotential, point: SmoothPoint, cutoff: float = 5.0) -> PlasticModes:
     """The nonlinear plastic modes of a structure at rest, for any loading.
