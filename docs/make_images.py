@@ -46,12 +46,12 @@ WIDTH = 1000
 SCALE = 2
 MARGIN = 12 * SCALE
 
-#: Models whose hits are drawn by the strain of the event: a network, two rankings that learn nothing, trees.
+#: Models whose hits are drawn by the strain of the event: two networks, two rankings that learn nothing.
 DRAWN = (
     "GAT on the paper's features",
     "growth of D²min alone",
     "imminence of an event alone",
-    "boosting on the mechanism's features, runs alike",
+    "GAT on the mechanism's features",
 )
 
 
