@@ -89,9 +89,16 @@ class _InterruptedOnce:
         return self.potential.evaluate(batch)
 
 
-def test_the_run_that_is_interrupted_ends_at_its_next_step(structure):
+@pytest.fixture
+def handler():
+    """Python's own for Ctrl-C; a shell that runs the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_run_that_is_interrupted_ends_at_its_next_step(structure, handler):
     potential = _InterruptedOnce(read_eam(FILE))
-    handler = signal.getsignal(signal.SIGINT)
     with lammps_session() as lmp:
         opened(lmp, structure)
         with pytest.raises(KeyboardInterrupt), acting_in_lammps(lmp, potential, ("Cu", "Zr")):
