@@ -90,13 +90,10 @@ def transfer_figures(results: dict[str, Any], config: dict[str, Any]) -> dict[st
 
 def glass_figures(results: dict[str, Any], config: dict[str, Any]) -> dict[str, go.Figure]:
     """Those of the study of shear transformations."""
-    sizes = {"": results, "-larger": results["larger"]}
-    figures = {}
-    for ending, size in sizes.items():
-        if size is not None:
-            figures[f"lift{ending}.png"] = score_bars(RareEventScorecard.from_dict(size["scorecard"]))
-            figures[f"localisation{ending}.png"] = localisation_by_strain(size)
-    return figures
+    return {
+        "lift-larger.png": score_bars(RareEventScorecard.from_dict(results["larger"]["scorecard"])),
+        "localisation.png": localisation_by_strain(results),
+    }
 
 
 def localisation_by_strain(size: dict[str, Any]) -> go.Figure:
@@ -104,16 +101,7 @@ def localisation_by_strain(size: dict[str, Any]) -> go.Figure:
     bins = [row for row in size["by_strain"] if row["scorecard"] is not None]
     cards = [RareEventScorecard.from_dict(row["scorecard"]) for row in bins]
     edges = np.array([bins[0]["from"], *(row["to"] for row in bins)])
-    series = [
-        StrainSeries(
-            name,
-            *(
-                np.array([getattr(card[name]["localisation"], end) for card in cards])
-                for end in ("value", "low", "high")
-            ),
-        )
-        for name in DRAWN
-    ]
+    series = [StrainSeries.of(cards, name, "localisation") for name in DRAWN]
     runs = np.array([card.runs for card in cards])
     return score_against_strain(series, edges, runs, "localisation", None, logarithmic=False)
 

@@ -215,6 +215,13 @@ class StrainSeries:
     low: Float[np.ndarray, " bins"]
     high: Float[np.ndarray, " bins"]
 
+    @classmethod
+    def of(cls, cards: Sequence[RareEventScorecard | None], name: str, key: str) -> StrainSeries:
+        """One score of one model, from a scorecard for each bin; None where there are no runs."""
+        metrics = [None if card is None else card[name][key] for card in cards]
+        ends = [[np.nan] * 3 if one is None else [one.value, one.low, one.high] for one in metrics]
+        return cls(name, *np.array(ends, dtype=np.float64).reshape(-1, 3).T)
+
 
 def score_against_strain(
     series: Sequence[StrainSeries],

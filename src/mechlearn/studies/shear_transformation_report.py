@@ -334,10 +334,7 @@ def _strain_blocks(found: SizeFindings) -> list[Block]:
     edges = np.array([found.by_strain[0][0], *(high for _, high, _ in found.by_strain)])
     cards = [card for _, _, card in found.by_strain]
     lift, atoms = SCORE_NAMES["run_lift"], f"glasses of {found.atoms:,} atoms"
-    series = [
-        StrainSeries(name, *(_by_bin(cards, name, "run_lift", end) for end in ("value", "low", "high")))
-        for name in found.predictions
-    ]
+    series = [StrainSeries.of(cards, name, "run_lift") for name in found.predictions]
     runs = np.array([0 if card is None else card.runs for card in cards])
     return [
         Picture(
@@ -347,11 +344,6 @@ def _strain_blocks(found: SizeFindings) -> list[Block]:
         ),
         *(_strain_table(found, bin_names(edges), cards, key) for key in ("run_lift", "localisation")),
     ]
-
-
-def _by_bin(cards: Sequence[RareEventScorecard | None], name: str, key: str, end: str) -> Float[np.ndarray, " bins"]:
-    """A score of one model, or an end of its interval, in every bin; NaN where there are no runs."""
-    return np.array([np.nan if card is None else getattr(card[name][key], end) for card in cards])
 
 
 def _strain_table(

@@ -187,18 +187,18 @@ def _of_plastic_modes(
         foremost = driven.argmax(axis=0)
         values[:, 0] = driven[foremost, every]
         values[:, 1] = (parts * soon.second[:, None]).max(axis=0)
-        values[:, 2] = (parts * soon.fourth[:, None]).max(axis=0)
         values[:, 3] = (parts / modes.stiffnesses[:, None]).max(axis=0)
         # At γ₁ a mode has moved by λ/τ; one that nothing drives moves nowhere.
         moved = np.where(soon.first > 0.0, modes.stiffnesses / np.maximum(modes.asymmetries, np.finfo(float).tiny), 0.0)
         held = 2.0 * modes.stiffenings * np.square(moved) / modes.stiffnesses
         values[:, 4] = modes.squares[foremost, every] * np.square(moved[foremost])
         values[:, 5] = parts[foremost, every] * held[foremost]
+        to_fourth = parts * soon.fourth[:, None]
+        foremost = to_fourth.argmax(axis=0)
+        values[:, 2] = to_fourth[foremost, every]
         # Of a slip further than the neighbours are, an expansion says no more than that it is far.
         slips = np.where(soon.fourth > 0.0, np.minimum(modes.slips, cutoff), 0.0)
         event = modes.squares.max(axis=1) * np.square(slips) >= threshold
-        driven = parts * soon.fourth[:, None]
-        values[:, 6] = (driven * event[:, None]).max(axis=0)
-        foremost = driven.argmax(axis=0)
+        values[:, 6] = (to_fourth * event[:, None]).max(axis=0)
         values[:, 7] = modes.squares[foremost, every] * np.square(slips[foremost])
     return FeatureTable(features, values)
